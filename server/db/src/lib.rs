@@ -1,1 +1,15 @@
-//! placeholder
+//! Flagstone's database: connections, schema, rows and queries. The only place with SQL.
+//!
+//! Functions take a connection, never a pool, so that they compose in one transaction.
+
+pub mod connect;
+pub mod error;
+pub mod pool;
+pub mod read;
+pub mod tx;
+
+pub use connect::{Config, Connection, Role};
+pub use error::Error;
+pub use pool::{Database, Pool};
+pub use read::{ReadConn, Reads};
+pub use tx::{Tx, TxScope};
