@@ -1,0 +1,30 @@
+# The commands of this repository. The work is done in scripts/, which find or install the tools they need.
+
+.DEFAULT_GOAL := help
+.PHONY: help up test lint fmt snapshots bench clean
+
+help: ## Lists these commands
+	@grep -E '^[a-z]+: *##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+): *## /\1\t/' | awk -F '\t' '{printf "make %-10s %s\n", $$1, $$2}'
+
+up: ## Builds Flagstone and starts it with its own Postgres; PROFILE=release for an optimised build
+	@scripts/up
+
+test: ## Runs every check and every test, and ends with the counts
+	@scripts/test
+
+lint: ## Runs the checks that need no tests
+	@scripts/test format clippy dependencies templates contract breaking
+
+fmt: ## Formats Rust and Terraform
+	@cargo fmt --all
+	@if command -v terraform >/dev/null; then terraform fmt -recursive templates; fi
+
+snapshots: ## Accepts the snapshots as they are now: review them with git diff
+	@INSTA_UPDATE=always cargo nextest run --workspace --locked
+
+bench: ## Runs the benchmarks of README.md in the release profile
+	@cargo run --release --locked -p flagstone-bench
+
+clean: ## Removes what was built and the tools that were fetched; the data of `make up` stays
+	@cargo clean
+	@rm -rf .flagstone/tools tools/node_modules
