@@ -11,7 +11,7 @@ readonly NEXTEST_VERSION=0.9.143
 readonly DENY_VERSION=0.20.2
 
 # The order is the preference: what the machine has comes first. Rust may be installed but not on the PATH of a CI shell.
-export PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin:$TOOLS/bin:$TOOLS/python/bin:$PWD/tools/node_modules/.bin"
+export PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin:$TOOLS/bin:$PWD/tools/node_modules/.bin"
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
