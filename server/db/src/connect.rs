@@ -120,7 +120,7 @@ impl Connector {
     pub(crate) fn owner(url: &str) -> Result<Self, Error> {
         let mut config: tokio_postgres::Config = url.parse().map_err(|error| {
             // The address itself stays out of the message: it holds the password.
-            Error::other(format!("DATABASE_URL is not an address of a PostgreSQL database: {}", Causes(&error)))
+            Error::setup(format!("DATABASE_URL is not an address of a PostgreSQL database: {}", Causes(&error)))
         })?;
         // A peer that vanished without a word is noticed within half a minute, also in the middle of a statement.
         config
@@ -216,7 +216,7 @@ fn tls(wanted: bool) -> Result<MakeRustlsConnect, Error> {
         let found = rustls_native_certs::load_native_certs();
         roots.add_parsable_certificates(found.certs);
         if roots.is_empty() {
-            return Err(Error::other(
+            return Err(Error::setup(
                 "DATABASE_URL asks for TLS, but no root certificates were found; install ca-certificates",
             ));
         }

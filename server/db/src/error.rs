@@ -18,7 +18,7 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 pub enum Error {
     /// A rule that was checked next to the query.
     #[error(transparent)]
-    Core(Box<CoreError>),
+    Core(#[from] CoreError),
     /// The connection was lost, could not be made, or the server is starting or stopping. Whether a COMMIT under way
     /// took effect is not known.
     #[error("the database cannot be reached")]
@@ -54,6 +54,9 @@ pub enum Error {
     /// One row was asked for and none was there.
     #[error("the row was not found")]
     NotFound,
+    /// The configuration or the schema does not fit; the sentence says what to do. Only at start.
+    #[error("{0}")]
+    Setup(String),
     /// Anything else: our fault.
     #[error("the query failed")]
     Other(#[source] Source),
@@ -63,6 +66,11 @@ impl Error {
     /// Something that is our fault, told in a sentence.
     pub fn other(source: impl Into<Source>) -> Self {
         Self::Other(source.into())
+    }
+
+    /// Something that an operator can put right, told in a sentence.
+    pub fn setup(sentence: impl Into<String>) -> Self {
+        Self::Setup(sentence.into())
     }
 
     /// True when the connection is gone; another one may work.
@@ -86,12 +94,6 @@ impl Error {
             Self::NotFound => CoreError::not_found(name),
             other => other.into(),
         }
-    }
-}
-
-impl From<CoreError> for Error {
-    fn from(error: CoreError) -> Self {
-        Self::Core(Box::new(error))
     }
 }
 
@@ -161,7 +163,7 @@ impl From<Error> for CoreError {
     fn from(error: Error) -> Self {
         let retry = Duration::from_secs(1);
         match error {
-            Error::Core(error) => *error,
+            Error::Core(error) => error,
             Error::Unavailable(_) => Self::new(
                 Kind::Unavailable,
                 Reason::Unavailable,
@@ -190,9 +192,11 @@ impl From<Error> for CoreError {
             Error::NotFound => {
                 Self::new(Kind::NotFound, Reason::NotFound, "It was not found. Check the name, or ask for access.")
             }
-            Error::Unique { .. } | Error::ForeignKey { .. } | Error::Check { .. } | Error::Other(_) => {
-                Self::internal(error)
-            }
+            Error::Unique { .. }
+            | Error::ForeignKey { .. }
+            | Error::Check { .. }
+            | Error::Setup(_)
+            | Error::Other(_) => Self::internal(error),
         }
     }
 }

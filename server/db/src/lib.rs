@@ -2,12 +2,17 @@
 //!
 //! Functions take a connection, never a pool, so that they compose in one transaction.
 
+pub mod bell;
 pub mod connect;
 pub mod error;
+pub mod migrate;
 pub mod pool;
 pub mod read;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod tx;
 
+pub use bell::{Bell, BellListener, Bells};
 pub use connect::{Config, Connection, Role};
 pub use error::Error;
 pub use pool::{Database, Pool};

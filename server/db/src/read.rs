@@ -18,7 +18,7 @@ use crate::error::Error;
 const WAIT: Duration = Duration::from_secs(1);
 
 /// First pause between attempts to connect; it doubles up to [`MAX_PAUSE`].
-const MIN_PAUSE: Duration = Duration::from_millis(10);
+pub(crate) const MIN_PAUSE: Duration = Duration::from_millis(10);
 
 /// Longest pause between attempts to connect.
 pub(crate) const MAX_PAUSE: Duration = Duration::from_secs(1);
