@@ -1,6 +1,22 @@
 //! Flagstone's rules, pure: names, states, permissions, guardrails, filters, page tokens, plans. Nothing here waits,
 //! reads a clock or does IO, so that every rule can be tested by itself.
 
+pub mod approval;
+pub mod canonical;
+pub mod deployment;
+pub mod diff;
+pub mod environment;
 pub mod error;
+pub mod etag;
+pub mod job;
+pub mod machine;
+pub mod names;
+pub mod page;
+pub mod password;
+pub mod redact;
+pub mod request;
+pub mod tags;
+pub mod tier;
+pub mod words;
 
 pub use error::{Error, FieldViolation, Kind, PolicyViolation, Reason, Violations};
