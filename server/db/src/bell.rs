@@ -286,4 +286,62 @@ mod tests {
             prop_assert_eq!(heard, rung);
         }
     }
+
+    /// Waits for the next bell, for as long as a test may.
+    async fn next(listener: &mut BellListener) -> Bell {
+        timeout(Duration::from_secs(5), listener.next()).await.unwrap().unwrap()
+    }
+
+    /// Rings at `from` until `listener` hears it, then empties the queue: both are connected.
+    async fn connected(from: &Bells, listener: &mut BellListener) {
+        let heard = async {
+            while timeout(Duration::from_millis(50), listener.next()).await.is_err() {
+                from.ring("hello");
+            }
+            while timeout(Duration::from_millis(50), listener.next()).await.is_ok() {}
+        };
+        timeout(Duration::from_secs(5), heard).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn bells_reach_this_process_once_and_other_processes() {
+        let database = crate::fixture::database().await;
+        let config = crate::fixture::config(&database);
+        let (here, there) = (Bells::open(&config).unwrap(), Bells::open(&config).unwrap());
+        let (mut near, mut far) = (here.subscribe(), there.subscribe());
+        connected(&here, &mut far).await;
+        while timeout(Duration::from_millis(50), near.next()).await.is_ok() {}
+        here.ring("jobs/1");
+        assert_eq!(next(&mut near).await, Bell::Topic("jobs/1".into()));
+        assert_eq!(next(&mut far).await, Bell::Topic("jobs/1".into()));
+        here.ring("two\nlines");
+        assert_eq!(next(&mut near).await, Bell::Everything);
+        assert_eq!(next(&mut far).await, Bell::Everything);
+        timeout(Duration::from_millis(100), near.next()).await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn a_killed_connection_rings_for_everything_and_works_again() {
+        let database = crate::fixture::database().await;
+        let config = crate::fixture::config(&database);
+        let (here, there) = (Bells::open(&config).unwrap(), Bells::open(&config).unwrap());
+        let mut far = there.subscribe();
+        connected(&here, &mut far).await;
+        crate::fixture::kill_all(&mut *database.owner().await).await;
+        assert_eq!(next(&mut far).await, Bell::Everything);
+        connected(&here, &mut far).await;
+        here.ring("jobs/1");
+        assert_eq!(next(&mut far).await, Bell::Topic("jobs/1".into()));
+    }
+
+    #[tokio::test]
+    async fn a_slow_listener_hears_that_it_missed_something() {
+        let database = crate::fixture::database().await;
+        let bells = Bells::open(&crate::fixture::config(&database)).unwrap();
+        let mut slow = bells.subscribe();
+        for n in 0..2 * BACKLOG {
+            bells.ring(&format!("jobs/{n}"));
+        }
+        assert_eq!(next(&mut slow).await, Bell::Everything);
+    }
 }

@@ -217,3 +217,121 @@ fn chain(kind: DatabaseErrorKind, info: Box<dyn DatabaseErrorInformation + Send 
     }
     line.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel_async::SimpleAsyncConnection;
+
+    use super::*;
+    use crate::connect::Connection;
+    use crate::fixture::{database, kill_all, note, open};
+    use crate::tx::TxScope;
+
+    async fn run(conn: &mut Connection, statement: &str) -> Result<(), Error> {
+        Ok(conn.batch_execute(statement).await?)
+    }
+
+    #[tokio::test]
+    async fn constraints_are_named() {
+        let database = database().await;
+        let mut conn = database.owner().await;
+        note(&mut conn, 1, "one").await.unwrap();
+        let unique = run(&mut conn, "INSERT INTO notes VALUES (2, 'one')").await.unwrap_err();
+        assert!(matches!(&unique, Error::Unique { constraint } if constraint == "notes_body_key"), "{unique:?}");
+        let foreign = run(&mut conn, "INSERT INTO notes VALUES (2, 'two', 9)").await.unwrap_err();
+        assert!(
+            matches!(&foreign, Error::ForeignKey { constraint } if constraint == "notes_parent_fkey"),
+            "{foreign:?}"
+        );
+        let check = run(&mut conn, "INSERT INTO notes VALUES (2, '')").await.unwrap_err();
+        assert!(matches!(&check, Error::Check { constraint } if constraint == "notes_body_check"), "{check:?}");
+        let other = run(&mut conn, "SELECT 1 / 0").await.unwrap_err();
+        assert!(matches!(&other, Error::Other(source) if source.to_string().contains("division by zero")), "{other:?}");
+    }
+
+    #[tokio::test]
+    async fn a_deadlock_is_a_conflict() {
+        let database = database().await;
+        let db = open(&database).await;
+        let mut owner = database.owner().await;
+        note(&mut owner, 1, "one").await.unwrap();
+        note(&mut owner, 2, "two").await.unwrap();
+        let crossed = async |first: i32, second: i32, barrier: &tokio::sync::Barrier| {
+            let mut tx = db.begin(TxScope::Worker).await?;
+            run(&mut tx, &format!("SELECT FROM notes WHERE id = {first} FOR UPDATE")).await?;
+            barrier.wait().await;
+            run(&mut tx, &format!("SELECT FROM notes WHERE id = {second} FOR UPDATE")).await
+        };
+        let barrier = tokio::sync::Barrier::new(2);
+        let (one, other) = tokio::join!(crossed(1, 2, &barrier), crossed(2, 1, &barrier));
+        let error = one.and(other).unwrap_err();
+        assert!(matches!(&error, Error::Conflict(source) if source.to_string().contains("deadlock")), "{error:?}");
+        let core = CoreError::from(error);
+        assert_eq!((core.kind, core.reason), (Kind::Aborted, Reason::Conflict));
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_stays_taken_is_a_conflict() {
+        let database = database().await;
+        let db = open(&database).await;
+        note(&mut *database.owner().await, 1, "one").await.unwrap();
+        let lock = "SELECT FROM notes WHERE id = 1 FOR UPDATE";
+        let mut holder = db.begin(TxScope::Worker).await.unwrap();
+        run(&mut holder, lock).await.unwrap();
+        let mut other = db.begin(TxScope::Worker).await.unwrap();
+        let error = run(&mut other, &format!("{lock} NOWAIT")).await.unwrap_err();
+        assert!(matches!(error, Error::Conflict(_)), "{error:?}");
+        drop(other);
+        let mut other = db.begin(TxScope::Worker).await.unwrap();
+        let error = run(&mut other, lock).await.unwrap_err();
+        assert!(matches!(error, Error::Conflict(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_serialization_failure_is_a_conflict() {
+        let database = database().await;
+        let (mut one, mut other) = (database.owner().await, database.owner().await);
+        note(&mut one, 1, "one").await.unwrap();
+        run(&mut one, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM notes").await.unwrap();
+        run(&mut other, "UPDATE notes SET body = 'other'").await.unwrap();
+        let error = run(&mut one, "UPDATE notes SET body = 'mine'").await.unwrap_err();
+        assert!(matches!(error, Error::Conflict(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_slow_statement_is_past_its_deadline() {
+        let database = database().await;
+        let db = open(&database).await;
+        let mut tx = db.begin(TxScope::Worker).await.unwrap();
+        let error = run(&mut tx, "SET LOCAL statement_timeout = 50; SELECT pg_sleep(5)").await.unwrap_err();
+        assert!(matches!(error, Error::StatementTimeout(_)), "{error:?}");
+        assert_eq!(CoreError::from(error).kind, Kind::Deadline);
+    }
+
+    #[tokio::test]
+    async fn a_lost_connection_is_unavailable() {
+        let database = database().await;
+        let db = open(&database).await;
+        let mut tx = db.begin(TxScope::Worker).await.unwrap();
+        let (statement, ()) = tokio::join!(run(&mut tx, "SELECT pg_sleep(2)"), async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            kill_all(&mut *database.owner().await).await;
+        });
+        assert!(matches!(statement, Err(Error::Unavailable(_))), "{statement:?}");
+        let commit = CoreError::from(tx.commit().await.unwrap_err());
+        assert_eq!((commit.kind, commit.retry_after), (Kind::Unavailable, Some(Duration::from_secs(1))));
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_not_there_is_unavailable() {
+        let config = crate::Config::new("postgres://nobody@127.0.0.1:1/nothing");
+        let error = crate::Database::connect(&config).await.unwrap_err();
+        assert!(error.is_unavailable(), "{error:?}");
+    }
+
+    #[test]
+    fn an_absent_row_is_told_like_an_absent_object() {
+        let told = Error::NotFound.about(&"jobs/1");
+        assert_eq!(told.message, CoreError::not_found(&"jobs/1").message);
+    }
+}

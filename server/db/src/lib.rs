@@ -5,6 +5,8 @@
 pub mod bell;
 pub mod connect;
 pub mod error;
+#[cfg(test)]
+mod fixture;
 pub mod migrate;
 pub mod pool;
 pub mod read;

@@ -123,3 +123,103 @@ async fn keep(connector: Connector, slots: Arc<[Slot]>, index: usize, announce: 
 fn put(slot: &Slot, session: Option<Arc<Session>>) {
     *slot.write().unwrap_or_else(PoisonError::into_inner) = session;
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel_async::SimpleAsyncConnection;
+    use futures::future::join_all;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::fixture::{count, database, kill_all, note, open};
+
+    async fn run(mut conn: &Connection, statement: &str) -> Result<(), Error> {
+        Ok(conn.batch_execute(statement).await?)
+    }
+
+    #[tokio::test]
+    async fn reading_is_all_that_is_allowed() {
+        let database = database().await;
+        let db = open(&database).await;
+        let reads = db.reads.get().await.unwrap();
+        run(&reads, "INSERT INTO notes VALUES (1, 'no')").await.unwrap_err();
+        run(&reads, "SET default_transaction_read_only = off; INSERT INTO notes VALUES (1, 'no')").await.unwrap_err();
+        assert_eq!(count(&reads).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn dropped_reads_do_not_shift_the_answers_of_others() {
+        let database = database().await;
+        let db = open(&database).await;
+        note(&mut *database.owner().await, 1, "one").await.unwrap();
+        let calls = (0..200_u64).map(|n| {
+            let reads = db.reads.clone();
+            async move {
+                let conn = reads.get().await.unwrap();
+                let patience = if n % 2 == 0 { Duration::from_micros(n) } else { Duration::from_secs(5) };
+                timeout(patience, count(&conn)).await.ok()
+            }
+        });
+        let answers: Vec<i64> = join_all(calls).await.into_iter().flatten().map(Result::unwrap).collect();
+        assert!(answers.len() >= 100);
+        assert!(answers.iter().all(|answer| *answer == 1));
+    }
+
+    #[tokio::test]
+    async fn users_are_spread_over_the_connections() {
+        let database = database().await;
+        let db = open(&database).await;
+        let all_up = async {
+            while db.reads.shared.slots.iter().any(|slot| slot.read().unwrap().is_none()) {
+                tokio::time::sleep(MIN_PAUSE).await;
+            }
+        };
+        timeout(Duration::from_secs(5), all_up).await.unwrap();
+        let (one, other) = (db.reads.get().await.unwrap(), db.reads.get().await.unwrap());
+        assert!(!Arc::ptr_eq(&one.0, &other.0));
+    }
+
+    #[tokio::test]
+    async fn a_slow_statement_is_stopped() {
+        let database = database().await;
+        let db = open(&database).await;
+        let reads = db.reads.get().await.unwrap();
+        assert!(matches!(run(&reads, "SELECT pg_sleep(5)").await, Err(Error::StatementTimeout(_))));
+        assert_eq!(count(&reads).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn killed_connections_come_back() {
+        let database = database().await;
+        let db = open(&database).await;
+        let mut owner = database.owner().await;
+        for _ in 0..3 {
+            count(&db.reads.get().await.unwrap()).await.unwrap();
+            kill_all(&mut owner).await;
+            let start = Instant::now();
+            while count(&db.reads.get().await.unwrap()).await.is_err() {
+                assert!(start.elapsed() < Duration::from_secs(2), "not healed");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_changed_column_type_replaces_the_connection() {
+        let database = database().await;
+        let db = open(&database).await;
+        let reads = db.reads.get().await.unwrap();
+        let bodies = async |mut conn: &Connection| {
+            use diesel::prelude::*;
+            use diesel_async::RunQueryDsl;
+            crate::fixture::notes::table.select(crate::fixture::notes::body).load::<String>(&mut conn).await
+        };
+        bodies(&reads).await.unwrap();
+        run(&*database.owner().await, "ALTER TABLE notes ALTER body TYPE varchar(9)").await.unwrap();
+        bodies(&reads).await.unwrap_err();
+        drop(reads);
+        let start = Instant::now();
+        while bodies(&db.reads.get().await.unwrap()).await.is_err() {
+            assert!(start.elapsed() < Duration::from_secs(2), "not healed");
+        }
+    }
+}

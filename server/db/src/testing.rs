@@ -101,8 +101,7 @@ async fn template() -> String {
     if admin.has_template(&name).await {
         return name;
     }
-    // Of the session: released with the connection. Scoped to the database, which is the same for all.
-    admin.run(&format!("SELECT pg_advisory_lock({LOCK})")).await;
+    admin.lock().await;
     if admin.has_template(&name).await {
         return name;
     }
@@ -113,6 +112,14 @@ async fn template() -> String {
     // From now on it is ready, and nobody can be connected to it while it is cloned.
     admin.run(&format!("ALTER DATABASE {name} IS_TEMPLATE true ALLOW_CONNECTIONS false")).await;
     name
+}
+
+/// Runs `statements` on the cluster while nobody else makes a template or does the same.
+#[cfg(test)]
+pub(crate) async fn exclusively(statements: &str) {
+    let admin = Admin::connect().await;
+    admin.lock().await;
+    admin.run(statements).await;
 }
 
 /// A connection to the cluster, outside of any test's database.
@@ -142,6 +149,12 @@ impl Admin {
         if let Err(error) = self.0.batch_execute(statement).await {
             panic!("{statement}: {}", Causes(&error));
         }
+    }
+
+    /// Waits for its turn. The lock is the session's and ends with it. It counts within one database, which is the
+    /// same one for all.
+    async fn lock(&self) {
+        self.run(&format!("SELECT pg_advisory_lock({LOCK})")).await;
     }
 
     async fn has_template(&self, name: &str) -> bool {

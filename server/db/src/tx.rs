@@ -156,3 +156,173 @@ async fn roll_back(mut conn: Pooled, pool: Pool) {
 fn discard(conn: Pooled) {
     drop(Pooled::take(conn));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use diesel::sql_types::Text;
+    use diesel_async::RunQueryDsl;
+    use futures::future::join_all;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::fixture::{config, count, database, kill_all, note, open};
+    use crate::pool::Database;
+
+    const ORG: TxScope = TxScope::Organization(Uuid::from_u128(7));
+
+    diesel::define_sql_function! {
+        fn current_setting(name: Text, missing_ok: diesel::sql_types::Bool) -> diesel::sql_types::Nullable<Text>;
+    }
+
+    async fn organization(mut conn: &Connection) -> Option<String> {
+        diesel::select(current_setting("app.org", true)).get_result(&mut conn).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_organization_is_set_for_one_transaction_only() {
+        let database = database().await;
+        let db = Database::connect(&crate::Config { app_size: 1, ..config(&database) }).await.unwrap();
+        let tx = db.begin(ORG).await.unwrap();
+        assert_eq!(organization(&tx).await.as_deref(), Some("00000000-0000-0000-0000-000000000007"));
+        tx.commit().await.unwrap();
+        let tx = Tx::begin(&db.app, TxScope::Worker).await.unwrap();
+        assert_eq!(organization(&tx).await.as_deref().unwrap_or_default(), "");
+    }
+
+    #[tokio::test]
+    async fn only_a_commit_makes_it_permanent() {
+        let database = database().await;
+        let db = open(&database).await;
+        for (id, body) in [(1, "dropped"), (2, "rolled back"), (3, "committed")] {
+            let mut tx = db.begin(ORG).await.unwrap();
+            note(&mut tx, id, body).await.unwrap();
+            match id {
+                1 => drop(tx),
+                2 => tx.rollback().await.unwrap(),
+                _ => tx.commit().await.unwrap(),
+            }
+        }
+        let reads = db.reads.get().await.unwrap();
+        assert_eq!(count(&reads).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_swallowed_error_fails_the_commit() {
+        let database = database().await;
+        let db = open(&database).await;
+        let mut tx = db.begin(ORG).await.unwrap();
+        note(&mut tx, 1, "one").await.unwrap();
+        let _ = note(&mut tx, 1, "two").await;
+        tx.commit().await.unwrap_err();
+        let reads = db.reads.get().await.unwrap();
+        assert_eq!(count(&reads).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_open_savepoint_fails_the_commit() {
+        let database = database().await;
+        let db = open(&database).await;
+        let mut tx = db.begin(ORG).await.unwrap();
+        AnsiTransactionManager::begin_transaction(&mut *tx).await.unwrap();
+        note(&mut tx, 1, "half of something").await.unwrap();
+        tx.commit().await.unwrap_err();
+        let reads = db.reads.get().await.unwrap();
+        assert_eq!(count(&reads).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_statement_under_way_is_cancelled_when_its_transaction_is_dropped() {
+        let database = database().await;
+        let db = open(&database).await;
+        let mut tx = db.begin(ORG).await.unwrap();
+        note(&mut tx, 1, "locked").await.unwrap();
+        timeout(Duration::from_millis(20), tx.batch_execute("SELECT pg_sleep(2.5)")).await.unwrap_err();
+        drop(tx);
+        let start = Instant::now();
+        let mut tx = db.begin(ORG).await.unwrap();
+        note(&mut tx, 1, "free again").await.unwrap();
+        assert!(start.elapsed() < Duration::from_secs(2), "waited {:?} for the lock", start.elapsed());
+    }
+
+    #[tokio::test]
+    async fn lost_connections_are_not_noticed() {
+        let database = database().await;
+        let db = open(&database).await;
+        let all = join_all((0..db.app.capacity()).map(|_| db.begin(ORG))).await;
+        drop(all);
+        kill_all(&mut *database.owner().await).await;
+        for id in 0..8 {
+            let mut tx = db.begin(ORG).await.unwrap();
+            note(&mut tx, id, &id.to_string()).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_pool_says_so_and_recovers() {
+        let database = database().await;
+        let db = open(&database).await;
+        let held: Vec<_> = join_all((0..db.app.capacity()).map(|_| db.begin(ORG))).await;
+        assert_eq!(db.app.free(), 0);
+        assert!(matches!(db.begin(ORG).await, Err(Error::PoolExhausted)));
+        drop(held);
+        db.begin(ORG).await.unwrap();
+    }
+
+    /// One call of the storm: two statements with a lock between them, then commit, failure or panic.
+    async fn call(db: Database, id: i32) -> Result<(), Error> {
+        let mut tx = db.begin(ORG).await?;
+        tx.batch_execute("SELECT FROM notes WHERE id = -1 FOR UPDATE").await?;
+        note(&mut tx, 2 * id, &format!("first of {id}")).await?;
+        match id % 10 {
+            3 => Err(Error::NotFound),
+            6 => panic!("a bug in a handler"),
+            _ => {
+                note(&mut tx, 2 * id + 1, &format!("second of {id}")).await?;
+                tx.commit().await
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_storm_of_dropped_calls_leaves_nothing_behind() {
+        let database = database().await;
+        let db = open(&database).await;
+        let mut owner = database.owner().await;
+        note(&mut owner, -1, "contended").await.unwrap();
+        let calls = (0..600).map(|id| {
+            let task = tokio::task::JoinSet::from_iter([call(db.clone(), id)]);
+            async move {
+                // Spread the ends over the whole life of a call.
+                let (mut task, patience) = (task, Duration::from_millis(u64::from(id.unsigned_abs()) * 37 % 400));
+                match timeout(patience, task.join_next()).await {
+                    Ok(Some(Ok(Ok(())))) => Some(id),
+                    _ => None,
+                }
+            }
+        });
+        let committed: Vec<i32> = join_all(calls).await.into_iter().flatten().collect();
+        assert!((1..540).contains(&committed.len()), "{} of 600 committed: no storm", committed.len());
+
+        // The sessions come to rest without a transaction or a lock.
+        let idle = async {
+            let busy = "SELECT 1 / (count(*) = 0)::int FROM pg_stat_activity \
+                        WHERE datname = current_database() AND pid <> pg_backend_pid() \
+                        AND (state LIKE 'idle in%' OR backend_xid IS NOT NULL)";
+            while owner.batch_execute(busy).await.is_err() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(5), idle).await.unwrap();
+        assert_eq!(db.app.free(), db.app.capacity());
+
+        use crate::fixture::notes::dsl;
+        use diesel::{ExpressionMethods, QueryDsl};
+        let ids: Vec<i32> =
+            dsl::notes.filter(dsl::id.ge(0)).select(dsl::id).order(dsl::id).load(&mut owner).await.unwrap();
+        assert!(committed.iter().all(|id| ids.binary_search(&(2 * id)).is_ok()), "an acknowledged write was lost");
+        assert!(ids.chunks(2).all(|pair| pair.len() == 2 && pair[1] == pair[0] + 1), "half a transaction was kept");
+    }
+}
