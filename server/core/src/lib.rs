@@ -1,18 +1,24 @@
 //! Flagstone's rules, pure: names, states, permissions, guardrails, filters, page tokens, plans. Nothing here waits,
 //! reads a clock or does IO, so that every rule can be tested by itself.
 
+pub mod access;
 pub mod approval;
+pub mod approval_policy;
 pub mod canonical;
 pub mod deployment;
 pub mod diff;
 pub mod environment;
 pub mod error;
 pub mod etag;
+pub mod inputs;
 pub mod job;
 pub mod machine;
+pub mod manifest;
 pub mod names;
 pub mod page;
 pub mod password;
+pub mod plan;
+pub mod policy;
 pub mod redact;
 pub mod request;
 pub mod tags;
