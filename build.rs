@@ -38,6 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     // A HashMap encodes in no order; the hash of a request must be stable.
     config
         .btree_map(["."])
+        .enable_type_names()
+        .type_name_domain(["."], "type.googleapis.com")
         .bytes([
             ".flagstone.v1.JobLogLine.data",
             ".flagstone.v1.PutJobArtifactRequest",

@@ -1,1 +1,23 @@
-//! placeholder
+//! The Flagstone server. A call comes in through `edge`, is given its context by `rpc`, is let in by the door in `cx`,
+//! changes what it changes in `tx`, and answers. ARCHITECTURE.md at the root has the map.
+
+pub mod app;
+pub mod audit;
+pub mod call;
+pub mod config;
+pub mod contract;
+pub mod convert;
+pub mod cx;
+pub mod directory;
+pub mod edge;
+pub mod error;
+pub mod identities;
+pub mod keys;
+pub mod ledger;
+pub mod rpc;
+pub mod services;
+pub mod status;
+pub mod tx;
+pub mod vault;
+
+pub use error::{Error, Result};

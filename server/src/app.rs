@@ -1,0 +1,64 @@
+//! What one server process has: its configuration, contract, connections, keys and limits. Made once, shared by all
+//! calls, holding nothing that would be missed after a restart.
+
+use std::sync::Arc;
+
+use flagstone_db::{Bells, Database, TxScope};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::call::Call;
+use crate::config::Config;
+use crate::contract::Contract;
+use crate::error::Result;
+use crate::identities::Identities;
+use crate::keys::SigningKeys;
+use crate::tx::Tx;
+use crate::vault::Vault;
+
+/// One server process.
+pub struct App {
+    pub config: Config,
+    pub contract: Contract,
+    pub db: Database,
+    pub bells: Bells,
+    /// Seals and opens what is stored encrypted.
+    pub vault: Vault,
+    /// Signs and verifies access tokens.
+    pub keys: SigningKeys,
+    /// Who is behind a token, and what they may do.
+    pub identities: Identities,
+    /// How many unary calls run at a time.
+    pub calls: Arc<Semaphore>,
+    /// How many streams are open at a time.
+    pub streams: Arc<Semaphore>,
+    /// What the shutdown waits for.
+    pub tasks: TaskTracker,
+    /// Cancelled when the shutdown begins: streams end, workers claim nothing more.
+    pub shutdown: CancellationToken,
+}
+
+impl App {
+    /// Opens a worker's transaction in one organization: for runners and the server's own loops, which have no person
+    /// behind them. `action` and `target` are what its audit event says.
+    pub async fn begin_worker(
+        self: &Arc<Self>,
+        organization_id: Uuid,
+        call: Call,
+        principal: &str,
+        action: &str,
+        target: &str,
+    ) -> Result<Tx> {
+        let db = self.db.begin(TxScope::Worker).await?;
+        let directory = self.identities.directory(organization_id).await?;
+        Ok(Tx::of_worker(self.clone(), db, directory, call, principal.to_owned(), action, target.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("db", &self.db).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,377 @@
+//! The context of a call, and the only door to a connection: `read` and `begin`, which both authorize. A handler that
+//! forgets the check does not exist, because it would have no connection.
+//!
+//! The scope is judged before anything is looked up, so that a name one may not use answers alike whether or not it
+//! exists. What only the object can tell (its tier, its creator) is judged after the look-up, by `check` on what the
+//! door gave; a write that was not judged does not commit.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use flagstone_api::Mutation;
+use flagstone_core::access::{Decision, Object, PermissionPattern, Scope, Visible, could_match, decide, visible};
+use flagstone_core::names::{BusinessUnitName, BusinessUnitParent};
+use flagstone_core::tier::Tier;
+use flagstone_core::{Error as CoreError, Kind, Reason};
+use flagstone_db::{Connection, ReadConn, TxScope, approval, idempotency, identity, job};
+use futures::try_join;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::call::{Call, Caller, RunnerCaller, UserCaller};
+use crate::contract::{Admission, Method};
+use crate::directory::Unit;
+use crate::error::{Error, Result};
+use crate::tx::{Replay, Tx};
+
+/// What works until the first password is changed.
+const BEFORE_PASSWORD_CHANGE: [&str; 3] = ["ChangePassword", "GetMe", "Logout"];
+
+/// The context of one call.
+#[derive(Clone)]
+pub struct Cx {
+    pub app: Arc<App>,
+    pub method: Arc<Method>,
+    pub caller: Caller,
+    pub call: Call,
+}
+
+/// What a call is about, for authorization and audit.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Resource name, or a collection's.
+    pub name: String,
+    pub place: Place,
+}
+
+/// Where a call's object lives, or how that is found out.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// In the organization, without a unit.
+    Organization,
+    /// In the unit that its name names.
+    Unit(BusinessUnitName),
+    /// A list over one unit or all that the caller may see.
+    Units(BusinessUnitParent),
+    /// A job: its name does not say.
+    Job(Uuid),
+    /// An approval: its name does not say.
+    Approval(Uuid),
+}
+
+impl Target {
+    /// Something of the organization: a template, an approval policy, a list without parent.
+    pub fn organization(name: impl ToString) -> Self {
+        Self { name: name.to_string(), place: Place::Organization }
+    }
+
+    /// Something in the unit that its name names.
+    pub fn in_unit(name: &impl ToString, unit: BusinessUnitName) -> Self {
+        Self { name: name.to_string(), place: Place::Unit(unit) }
+    }
+
+    /// A list of one unit, or of all that the caller may see.
+    pub fn list(parent: &BusinessUnitParent) -> Self {
+        Self { name: parent.to_string(), place: Place::Units(parent.clone()) }
+    }
+
+    /// A list over all units that the caller may see, where the call has no parent.
+    pub fn everywhere() -> Self {
+        Self::list(&BusinessUnitParent::Any)
+    }
+
+    pub fn job(id: Uuid) -> Self {
+        Self { name: format!("jobs/{id}"), place: Place::Job(id) }
+    }
+
+    pub fn approval(id: Uuid) -> Self {
+        Self { name: format!("approvals/{id}"), place: Place::Approval(id) }
+    }
+}
+
+/// What only the object can tell.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// Resource name, for the answer.
+    pub name: &'a str,
+    /// Tier of the object, where it has one.
+    pub tier: Option<Tier>,
+    /// Who created it: its owner or requester. `None` where nobody can say.
+    pub creator_id: Option<Uuid>,
+    /// What allows to know that the object exists: any one of these.
+    pub readable_by: &'static [&'static str],
+}
+
+/// Where the door has let a caller in.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    pub user: Arc<UserCaller>,
+    /// The unit, where the call is about one.
+    pub unit: Option<Unit>,
+    /// What a list may show.
+    pub visible: Visible,
+    pub now: DateTime<Utc>,
+}
+
+impl Admitted {
+    /// The caller's organization: every query names it.
+    pub fn organization_id(&self) -> Uuid {
+        self.user.organization_id
+    }
+
+    /// The unit that the call names. An internal error where the call names none: then the handler is wrong.
+    pub fn unit(&self) -> Result<&Unit> {
+        self.unit.as_ref().ok_or_else(|| Error::internal("the handler asks for a unit that its target does not have"))
+    }
+
+    fn scope(&self) -> Scope {
+        self.unit.as_ref().map_or(Scope::Organization, |unit| Scope::Unit(unit.id))
+    }
+
+    fn object(&self, facts: &Facts<'_>) -> Object {
+        Object {
+            scope: self.scope(),
+            creator_is_caller: facts.creator_id.map(|creator| creator == self.user.id),
+            team_is_callers: None,
+        }
+    }
+
+    /// Whether any of these permissions holds for the object.
+    pub fn allows(&self, patterns: &[PermissionPattern], facts: &Facts<'_>) -> bool {
+        let object = self.object(facts);
+        patterns.iter().any(|pattern| match (pattern, facts.tier) {
+            (PermissionPattern::Exact(permission), _) => self.holds(*permission, object),
+            (tiered, Some(tier)) => self.holds(tiered.with_tier(tier), object),
+            // Without a tier a tier-qualified permission can only be meant whole.
+            (tiered, None) => tiered.permissions().iter().all(|permission| self.holds(*permission, object)),
+        })
+    }
+
+    fn holds(&self, permission: flagstone_core::access::Permission, object: Object) -> bool {
+        matches!(decide(&self.user.grants, self.now, permission, object), Decision::Allow { .. })
+    }
+
+    /// Whether the caller may know that the object exists.
+    pub fn may_read(&self, facts: &Facts<'_>) -> bool {
+        facts.readable_by.iter().any(|slug| {
+            PermissionPattern::parse(slug).is_ok_and(|pattern| self.allows(std::slice::from_ref(&pattern), facts))
+        })
+    }
+}
+
+/// A shared connection for reading, and where the door let the caller in. Queries take it as `&*read`.
+pub struct Read {
+    conn: ReadConn,
+    admitted: Admitted,
+    cx: Cx,
+}
+
+impl Read {
+    /// The shared connection.
+    pub fn conn(&self) -> &Connection {
+        &self.conn
+    }
+
+    /// Judges what only the object can tell. A caller who may not know of the object gets the answer of an absent one.
+    pub async fn check(&self, facts: &Facts<'_>) -> Result<()> {
+        self.cx.check_object(&self.admitted, facts).await
+    }
+}
+
+impl Deref for Read {
+    type Target = Admitted;
+
+    fn deref(&self) -> &Admitted {
+        &self.admitted
+    }
+}
+
+impl Cx {
+    /// The signed-in person. Methods for runners or for anybody have doors of their own.
+    pub fn user(&self) -> Result<&Arc<UserCaller>> {
+        match &self.caller {
+            Caller::User(user) => Ok(user),
+            Caller::Anonymous | Caller::Runner(_) => Err(CoreError::new(
+                Kind::Unauthenticated,
+                Reason::BadCredentials,
+                "This call needs a signed-in user. Log in and send the access token.",
+            )
+            .into()),
+        }
+    }
+
+    /// The runner that calls.
+    pub fn runner(&self) -> Result<&Arc<RunnerCaller>> {
+        match &self.caller {
+            Caller::Runner(runner) => Ok(runner),
+            Caller::Anonymous | Caller::User(_) => Err(CoreError::new(
+                Kind::Unauthenticated,
+                Reason::BadCredentials,
+                "This call is for runners. Send a runner's token.",
+            )
+            .into()),
+        }
+    }
+
+    /// The door for reading.
+    pub async fn read(&self, target: impl Into<Target>) -> Result<Read> {
+        let admitted = self.admit(self.user()?.clone(), &target.into()).await?;
+        Ok(Read { conn: self.app.db.reads.get().await?, admitted, cx: self.clone() })
+    }
+
+    /// The door for writing. Opens the transaction, makes sure that session and grants still stand in it, and answers
+    /// a call that was answered before from its stored response.
+    pub async fn begin<M: Mutation>(&self, message: &M, target: impl Into<Target>) -> Result<Tx> {
+        let target = target.into();
+        let cached = self.user()?.clone();
+        let replay = Replay::of(&self.method, message, &cached.name.to_string())?;
+        let mut admitted = self.admit(cached.clone(), &target).await?;
+        let mut db = self.app.db.begin(TxScope::Organization(cached.organization_id)).await?;
+        // One round trip: what the caller's rights rest on, and whether this call was made before.
+        let (standing, stored) = {
+            let conn = &*db;
+            try_join!(identity::standing(conn, cached.organization_id, cached.session_id, cached.id), async {
+                match &replay {
+                    Some(replay) => idempotency::claim(conn, cached.organization_id, &replay.principal, replay.id).await,
+                    None => Ok(None),
+                }
+            })?
+        };
+        match standing {
+            Some(standing) if !standing.live => return Err(self.app.identities.inactive(&cached).into()),
+            None => return Err(self.app.identities.inactive(&cached).into()),
+            Some(standing) if standing.epoch != cached.directory.epoch => {
+                // Rights changed since they were compiled: judge again by those of now.
+                let fresh = self.app.identities.reload(&mut db, &cached).await?;
+                admitted = self.admit(fresh, &target).await?;
+            }
+            Some(_) => {}
+        }
+        if let (Some(replay), Some(stored)) = (&replay, stored) {
+            return Err(replay.answer(&self.app, cached.organization_id, stored));
+        }
+        let validate_only = message.validate_only();
+        Ok(Tx::of_call(self.clone(), db, admitted, target.name, replay, validate_only))
+    }
+
+    /// Judges the scope of a call. A denial is audited here.
+    async fn admit(&self, user: Arc<UserCaller>, target: &Target) -> Result<Admitted> {
+        if user.password_change_required && !BEFORE_PASSWORD_CHANGE.contains(&self.method.name.as_str()) {
+            return Err(CoreError::precondition(
+                Reason::PasswordChangeRequired,
+                "The first password must be changed before anything else. Call ChangePassword.",
+            )
+            .into());
+        }
+        let now = Utc::now();
+        let patterns = match &self.method.admission {
+            Admission::Permissions(patterns) => patterns.as_slice(),
+            Admission::Authenticated => &[],
+            Admission::Public | Admission::Runner => {
+                return Err(Error::internal("a method without a caller used the door of users"));
+            }
+        };
+        let open = patterns.is_empty();
+        let could = |scope: Scope| open || patterns.iter().any(|pattern| could_match(&user.grants, now, pattern, scope));
+        let mut visible = visible(&user.grants, now, patterns);
+        let unit = match &target.place {
+            Place::Organization if could(Scope::Organization) => None,
+            Place::Organization => return self.deny(&user, target, None, None).await,
+            Place::Unit(name) | Place::Units(BusinessUnitParent::One(name)) => {
+                let unit = user.directory.unit(name).cloned();
+                // A unit that does not exist is judged like one in which nothing is bound.
+                let scope = Scope::Unit(unit.as_ref().map_or(Uuid::nil(), |unit| unit.id));
+                match unit {
+                    _ if !could(scope) => return self.deny(&user, target, None, None).await,
+                    None => return Err(CoreError::not_found(&target.name).into()),
+                    Some(unit) => Some(unit),
+                }
+            }
+            Place::Units(BusinessUnitParent::Any) if open || !visible.is_nothing() => None,
+            Place::Units(BusinessUnitParent::Any) => return self.deny(&user, target, None, None).await,
+            Place::Job(_) | Place::Approval(_) => {
+                let found = self.resolve(&user, &target.place).await?;
+                match found.and_then(|id| user.directory.unit_by_id(id).cloned()) {
+                    Some(unit) if could(Scope::Unit(unit.id)) => Some(unit),
+                    // Invisible and absent answer alike.
+                    _ => return Err(CoreError::not_found(&target.name).into()),
+                }
+            }
+        };
+        if open {
+            visible = flagstone_core::access::Visible {
+                others: flagstone_core::access::Reach::AllExcept(Vec::new()),
+                own: flagstone_core::access::Reach::AllExcept(Vec::new()),
+            };
+        }
+        Ok(Admitted { user, unit, visible, now })
+    }
+
+    /// The unit of an object whose name does not say it.
+    async fn resolve(&self, user: &UserCaller, place: &Place) -> Result<Option<Uuid>> {
+        let conn = self.app.db.reads.get().await?;
+        Ok(match place {
+            Place::Job(id) => job::business_unit(&conn, user.organization_id, *id).await?,
+            Place::Approval(id) => approval::business_unit(&conn, user.organization_id, *id).await?,
+            Place::Organization | Place::Unit(_) | Place::Units(_) => None,
+        })
+    }
+
+    /// Judges what only the object can tell, by the method's own permissions.
+    pub(crate) async fn check_object(&self, admitted: &Admitted, facts: &Facts<'_>) -> Result<()> {
+        let patterns = self.method.permissions();
+        if patterns.is_empty() || admitted.allows(patterns, facts) {
+            return Ok(());
+        }
+        self.refuse(admitted, facts, patterns).await
+    }
+
+    /// Judges a permission that depends on the content of the call.
+    pub(crate) async fn require(&self, admitted: &Admitted, pattern: &PermissionPattern, facts: &Facts<'_>) -> Result<()> {
+        if admitted.allows(std::slice::from_ref(pattern), facts) {
+            return Ok(());
+        }
+        self.refuse(admitted, facts, std::slice::from_ref(pattern)).await
+    }
+
+    async fn refuse(&self, admitted: &Admitted, facts: &Facts<'_>, patterns: &[PermissionPattern]) -> Result<()> {
+        if !admitted.may_read(facts) {
+            return Err(CoreError::not_found(&facts.name).into());
+        }
+        let missing = patterns.first().map(|pattern| match facts.tier {
+            Some(tier) => pattern.with_tier(tier).to_string(),
+            None => pattern.to_string(),
+        });
+        let target = Target { name: facts.name.to_owned(), place: Place::Organization };
+        self.deny(&admitted.user, &target, admitted.unit.as_ref(), missing).await
+    }
+
+    /// Writes the audit event of a denial, in a transaction of its own, and makes the error that names it.
+    async fn deny<T>(
+        &self,
+        user: &UserCaller,
+        target: &Target,
+        unit: Option<&Unit>,
+        missing: Option<String>,
+    ) -> Result<T> {
+        let permission =
+            missing.or_else(|| self.method.permissions().first().map(ToString::to_string)).unwrap_or_default();
+        let scope = match (&target.place, unit) {
+            (_, Some(unit)) => unit.name.to_string(),
+            (Place::Unit(name) | Place::Units(BusinessUnitParent::One(name)), None) => name.to_string(),
+            _ => "the organization".to_owned(),
+        };
+        let decision_id = crate::audit::denial(self, user, &target.name, unit.map(|unit| unit.id), &permission, &scope).await?;
+        let message = format!(
+            "{} needs {permission} in {scope} on {} (or it might not exist). Ask someone who manages roles there.",
+            self.method.name, target.name
+        );
+        Err(Error::Audited(
+            CoreError::new(Kind::Denied, Reason::AccessDenied, message)
+                .with("permission", &permission)
+                .with("scope", &scope)
+                .with("decision_id", &decision_id),
+        ))
+    }
+}
