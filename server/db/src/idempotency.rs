@@ -1,7 +1,7 @@
 //! Answers of mutations, kept so that a repeated call gets the same bytes.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Text, Void};
 use diesel_async::RunQueryDsl;
 use futures::try_join;
 use uuid::Uuid;
@@ -38,7 +38,7 @@ diesel::define_sql_function! {
 }
 diesel::define_sql_function! {
     /// Waits for a lock that ends with the transaction.
-    fn pg_advisory_xact_lock(key: BigInt) -> Nullable<Text>;
+    fn pg_advisory_xact_lock(key: BigInt) -> Void;
 }
 
 /// Waits until no other call with this id is under way, and returns its answer if there is one. One round trip: the

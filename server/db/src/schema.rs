@@ -1,0 +1,707 @@
+// Generated from the migrations: run the test `schema_rs_is_current` with BLESS=1.
+
+diesel::table! {
+    approval_decisions (organization_id, approval_id, number) {
+        organization_id -> Uuid,
+        approval_id -> Uuid,
+        number -> Int4,
+        stage -> Int4,
+        user_id -> Uuid,
+        principal -> Text,
+        verdict -> Text,
+        comment -> Text,
+        content_hash -> Text,
+        plan_digest -> Text,
+        time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    approval_policies (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        slug -> Text,
+        display_name -> Text,
+        description -> Text,
+        priority -> Int4,
+        match_rule -> Jsonb,
+        stages -> Jsonb,
+        allow_self -> Bool,
+        distinct_across_stages -> Bool,
+        ttl_seconds -> Int8,
+        auto_approve -> Nullable<Jsonb>,
+        active -> Bool,
+        creator -> Text,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    approvals (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        business_unit_id -> Uuid,
+        request_id -> Uuid,
+        requester_id -> Uuid,
+        tier -> Text,
+        approval_policy_id -> Uuid,
+        content_hash -> Text,
+        plan_digest -> Text,
+        plan_id -> Uuid,
+        stages -> Jsonb,
+        current_stage -> Int4,
+        allow_self -> Bool,
+        distinct_across_stages -> Bool,
+        method -> Text,
+        policy_reason -> Text,
+        state -> Text,
+        expire_time -> Timestamptz,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    artifacts (organization_id, sha256) {
+        organization_id -> Uuid,
+        sha256 -> Bytea,
+        content -> Bytea,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    audit_events (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        time -> Timestamptz,
+        principal -> Text,
+        on_behalf_of -> Nullable<Text>,
+        action -> Text,
+        object -> Text,
+        object_type -> Text,
+        business_unit_id -> Nullable<Uuid>,
+        outcome -> Text,
+        effects -> Jsonb,
+        details -> Jsonb,
+        ip -> Text,
+        user_agent -> Text,
+        correlation_id -> Text,
+        origin -> Text,
+        duration_ms -> Int8,
+    }
+}
+
+diesel::table! {
+    auth_failures (id) {
+        id -> Int8,
+        address -> Text,
+        identifier_sha256 -> Bytea,
+        time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    business_unit_members (organization_id, business_unit_id, user_id) {
+        organization_id -> Uuid,
+        business_unit_id -> Uuid,
+        user_id -> Uuid,
+        role_id -> Uuid,
+        creator -> Text,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    business_units (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        slug -> Text,
+        code -> Text,
+        display_name -> Text,
+        description -> Text,
+        owner_id -> Nullable<Uuid>,
+        active -> Bool,
+        creator -> Text,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    change_events (position) {
+        position -> Int8,
+        xid -> Int8,
+        organization_id -> Uuid,
+        business_unit_id -> Nullable<Uuid>,
+        object_type -> Text,
+        object -> Text,
+        object_id -> Uuid,
+        action -> Text,
+        fields -> Array<Text>,
+        principal -> Text,
+        correlation_id -> Text,
+        time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    concurrency_holds (organization_id, concurrency_key) {
+        organization_id -> Uuid,
+        concurrency_key -> Text,
+        job_id -> Uuid,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    counters (organization_id, counter) {
+        organization_id -> Uuid,
+        counter -> Text,
+        value -> Int8,
+    }
+}
+
+diesel::table! {
+    deployments (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        business_unit_id -> Uuid,
+        slug -> Text,
+        display_name -> Text,
+        state -> Text,
+        provisioned -> Bool,
+        environment_id -> Uuid,
+        tier -> Text,
+        template_id -> Uuid,
+        template_version_id -> Uuid,
+        provider -> Text,
+        region -> Text,
+        owner_id -> Uuid,
+        owner -> Text,
+        inputs -> Jsonb,
+        inputs_ciphertext -> Bytea,
+        outputs -> Jsonb,
+        outputs_ciphertext -> Nullable<Bytea>,
+        tags -> Jsonb,
+        cost_center -> Text,
+        project_code -> Text,
+        current_revision -> Int4,
+        last_revision -> Int4,
+        last_request_id -> Nullable<Uuid>,
+        resource_count -> Int4,
+        creator -> Text,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    environments (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        business_unit_id -> Uuid,
+        slug -> Text,
+        display_name -> Text,
+        tier -> Text,
+        rank -> Int4,
+        region -> Text,
+        state -> Text,
+        creator -> Text,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (organization_id, principal, request_id) {
+        organization_id -> Uuid,
+        principal -> Text,
+        request_id -> Uuid,
+        method -> Text,
+        body_sha256 -> Bytea,
+        response -> Bytea,
+        sealed -> Bool,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    installation (id) {
+        id -> Int4,
+        master_key_check -> Bytea,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    job_artifacts (organization_id, job_id, fence, kind) {
+        organization_id -> Uuid,
+        job_id -> Uuid,
+        fence -> Int8,
+        kind -> Text,
+        sha256 -> Bytea,
+        ciphertext -> Bytea,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    job_log_chunks (job_id, first_seq) {
+        job_id -> Uuid,
+        first_seq -> Int8,
+        last_seq -> Int8,
+        organization_id -> Uuid,
+        lines -> Bytea,
+        time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    job_logs (job_id) {
+        job_id -> Uuid,
+        organization_id -> Uuid,
+        last_seq -> Int8,
+        bytes -> Int8,
+        dropped -> Int8,
+        hash_state -> Bytea,
+        sha256 -> Bytea,
+    }
+}
+
+diesel::table! {
+    jobs (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        business_unit_id -> Uuid,
+        kind -> Text,
+        operation -> Text,
+        request_id -> Uuid,
+        deployment_id -> Uuid,
+        content_revision -> Int4,
+        template_version_id -> Uuid,
+        plan_id -> Nullable<Uuid>,
+        queue -> Text,
+        concurrency_key -> Text,
+        idempotency_key -> Text,
+        attempt -> Int4,
+        max_attempts -> Int4,
+        run_after_time -> Timestamptz,
+        soft_timeout_seconds -> Int4,
+        hard_timeout_seconds -> Int4,
+        lease_id -> Nullable<Uuid>,
+        runner -> Nullable<Text>,
+        fence -> Int8,
+        apply_started -> Bool,
+        progress -> Jsonb,
+        error -> Nullable<Jsonb>,
+        trigger -> Text,
+        state -> Text,
+        attempt_start_time -> Nullable<Timestamptz>,
+        start_time -> Nullable<Timestamptz>,
+        end_time -> Nullable<Timestamptz>,
+        cancel_time -> Nullable<Timestamptz>,
+        correlation_id -> Text,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    leases (id) {
+        id -> Uuid,
+        runner -> Text,
+        job_ids -> Array<Uuid>,
+        expire_time -> Timestamptz,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    organizations (id) {
+        id -> Uuid,
+        slug -> Text,
+        display_name -> Text,
+        active -> Bool,
+        is_default -> Bool,
+        settings -> Jsonb,
+        grants_epoch -> Int8,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    plans (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        request_id -> Uuid,
+        job_id -> Uuid,
+        content_hash -> Text,
+        content_revision -> Int4,
+        changes -> Jsonb,
+        text -> Text,
+        truncated -> Bool,
+        differences -> Jsonb,
+        digest -> Text,
+        changes_digest -> Text,
+        inputs_sha256 -> Text,
+        template_sha256 -> Text,
+        add_count -> Int4,
+        change_count -> Int4,
+        destroy_count -> Int4,
+        provider_lock_hash -> Text,
+        state_lineage -> Text,
+        state_serial -> Int8,
+        policies -> Jsonb,
+        file_sha256 -> Text,
+        file_ciphertext -> Nullable<Bytea>,
+        create_time -> Timestamptz,
+        expire_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    policies (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        slug -> Text,
+        description -> Text,
+        kind -> Text,
+        target -> Text,
+        scope -> Jsonb,
+        config -> Jsonb,
+        enforced -> Bool,
+        violation_class -> Text,
+        message -> Text,
+        fix -> Text,
+        version -> Int4,
+        active -> Bool,
+        creator -> Text,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    ready_jobs (job_id) {
+        job_id -> Uuid,
+        organization_id -> Uuid,
+        priority -> Int2,
+        run_after_time -> Timestamptz,
+        concurrency_key -> Text,
+        engine -> Text,
+    }
+}
+
+diesel::table! {
+    refresh_tokens (sha256) {
+        sha256 -> Bytea,
+        organization_id -> Uuid,
+        session_id -> Uuid,
+        expire_time -> Timestamptz,
+        retire_time -> Nullable<Timestamptz>,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    request_events (organization_id, request_id, number) {
+        organization_id -> Uuid,
+        request_id -> Uuid,
+        number -> Int4,
+        event -> Text,
+        state -> Text,
+        principal -> Text,
+        comment -> Text,
+        object -> Text,
+        time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    requests (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        business_unit_id -> Uuid,
+        number -> Int8,
+        kind -> Text,
+        title -> Text,
+        description -> Text,
+        requester_id -> Uuid,
+        requester -> Text,
+        environment_id -> Uuid,
+        tier -> Text,
+        deployment_id -> Nullable<Uuid>,
+        template_version_id -> Uuid,
+        payload -> Jsonb,
+        tags -> Jsonb,
+        inputs_ciphertext -> Bytea,
+        content_hash -> Text,
+        content_revision -> Int4,
+        state -> Text,
+        failed_phase -> Nullable<Text>,
+        apply_started -> Bool,
+        error -> Nullable<Jsonb>,
+        policy_results -> Jsonb,
+        plan_id -> Nullable<Uuid>,
+        approval_id -> Nullable<Uuid>,
+        job_ids -> Array<Uuid>,
+        revision_number -> Nullable<Int4>,
+        last_event -> Int4,
+        creator -> Text,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    revisions (organization_id, deployment_id, number) {
+        organization_id -> Uuid,
+        deployment_id -> Uuid,
+        number -> Int4,
+        kind -> Text,
+        template_version_id -> Uuid,
+        inputs -> Jsonb,
+        inputs_ciphertext -> Bytea,
+        outputs -> Jsonb,
+        outputs_ciphertext -> Nullable<Bytea>,
+        request_id -> Uuid,
+        job_id -> Nullable<Uuid>,
+        plan_digest -> Text,
+        approval_id -> Nullable<Uuid>,
+        initiator -> Text,
+        description -> Text,
+        state -> Text,
+        create_time -> Timestamptz,
+        start_time -> Nullable<Timestamptz>,
+        end_time -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    role_bindings (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        role_id -> Uuid,
+        subject_kind -> Text,
+        subject_id -> Uuid,
+        business_unit_id -> Nullable<Uuid>,
+        effect -> Text,
+        condition -> Nullable<Text>,
+        expire_time -> Nullable<Timestamptz>,
+        creator -> Text,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    roles (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        slug -> Text,
+        display_name -> Text,
+        description -> Text,
+        scope -> Text,
+        permissions -> Array<Text>,
+        restriction -> Text,
+        builtin -> Bool,
+        creator -> Text,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    runners (id) {
+        id -> Uuid,
+        organization_id -> Nullable<Uuid>,
+        slug -> Text,
+        labels -> Jsonb,
+        adoption -> Text,
+        version -> Text,
+        engines -> Jsonb,
+        capacity -> Int4,
+        embedded -> Bool,
+        token_sha256 -> Bytea,
+        last_seen_time -> Nullable<Timestamptz>,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        user_id -> Uuid,
+        device -> Text,
+        ip -> Text,
+        last_use_time -> Timestamptz,
+        expire_time -> Timestamptz,
+        revoke_time -> Nullable<Timestamptz>,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    signing_keys (id) {
+        id -> Text,
+        alg -> Text,
+        public_jwk -> Jsonb,
+        ciphertext -> Bytea,
+        activate_time -> Timestamptz,
+        retire_time -> Nullable<Timestamptz>,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    template_versions (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        template_id -> Uuid,
+        version -> Text,
+        sort_key -> Text,
+        engine -> Text,
+        manifest -> Jsonb,
+        input_schema -> Jsonb,
+        output_schema -> Jsonb,
+        entrypoint -> Text,
+        artifact_sha256 -> Bytea,
+        artifact_size -> Int8,
+        soft_timeout_seconds -> Int4,
+        hard_timeout_seconds -> Int4,
+        state -> Text,
+        creator -> Text,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    templates (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        slug -> Text,
+        display_name -> Text,
+        description -> Text,
+        author -> Text,
+        category -> Text,
+        kind -> Text,
+        provider -> Text,
+        icon -> Text,
+        recommended -> Bool,
+        guide -> Text,
+        locked -> Bool,
+        latest_version_id -> Nullable<Uuid>,
+        estimated_duration_seconds -> Int4,
+        creator -> Text,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        username -> Text,
+        email -> Text,
+        full_name -> Text,
+        active -> Bool,
+        must_change_password -> Bool,
+        password_hash -> Nullable<Text>,
+        active_business_unit_id -> Nullable<Uuid>,
+        creator -> Text,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    workspace_states (organization_id, deployment_id, serial, fence, sha256) {
+        organization_id -> Uuid,
+        deployment_id -> Uuid,
+        serial -> Int8,
+        fence -> Int8,
+        lineage -> Text,
+        ciphertext -> Bytea,
+        sha256 -> Bytea,
+        resource_count -> Int4,
+        job_id -> Uuid,
+        state -> Text,
+        time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    workspaces (deployment_id) {
+        deployment_id -> Uuid,
+        organization_id -> Uuid,
+        business_unit_id -> Uuid,
+        engine -> Text,
+        lineage -> Text,
+        serial -> Int8,
+        lock_job_id -> Nullable<Uuid>,
+        lock_fence -> Nullable<Int8>,
+        lock_time -> Nullable<Timestamptz>,
+        lock_until_time -> Nullable<Timestamptz>,
+        lock_info -> Nullable<Jsonb>,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    approval_decisions,
+    approval_policies,
+    approvals,
+    artifacts,
+    audit_events,
+    auth_failures,
+    business_unit_members,
+    business_units,
+    change_events,
+    concurrency_holds,
+    counters,
+    deployments,
+    environments,
+    idempotency_keys,
+    installation,
+    job_artifacts,
+    job_log_chunks,
+    job_logs,
+    jobs,
+    leases,
+    organizations,
+    plans,
+    policies,
+    ready_jobs,
+    refresh_tokens,
+    request_events,
+    requests,
+    revisions,
+    role_bindings,
+    roles,
+    runners,
+    sessions,
+    signing_keys,
+    template_versions,
+    templates,
+    users,
+    workspace_states,
+    workspaces,
+);
