@@ -7,7 +7,7 @@ use std::time::Duration;
 use diesel::connection::{Instrumentation, InstrumentationEvent};
 use diesel::result::Error as DieselError;
 use diesel_async::pooled_connection::PoolableConnection;
-use diesel_async::{AsyncConnection, AsyncPgConnection};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{CancelToken, Client, Socket};
@@ -166,6 +166,11 @@ impl Connector {
     }
 }
 
+diesel::define_sql_function! {
+    /// A setting of the server, as text.
+    fn current_setting(name: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
 /// A connection and what is known of its health.
 pub(crate) struct Session {
     conn: Connection,
@@ -179,6 +184,11 @@ impl Session {
     /// True while the next statement has a chance. Never asks the server: a question per use halves throughput.
     pub(crate) fn is_sound(&mut self) -> bool {
         !self.ended.is_cancelled() && !self.stale.is_cancelled() && !self.conn.is_broken()
+    }
+
+    /// The value of one of the server's settings.
+    pub(crate) async fn setting(&self, name: &str) -> Result<String, Error> {
+        Ok(diesel::select(current_setting(name)).get_result(&mut &self.conn).await?)
     }
 }
 

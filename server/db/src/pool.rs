@@ -143,16 +143,8 @@ impl Manager for Connector {
 
 /// Deadlocks and timeouts are told apart by the server's words (see `error.rs`), which must be English ones.
 async fn warn_of_translated_messages(pool: &Pool) -> Result<(), Error> {
-    use diesel_async::RunQueryDsl;
-
-    diesel::define_sql_function! {
-        /// A setting of the session.
-        fn current_setting(name: diesel::sql_types::Text) -> diesel::sql_types::Text;
-    }
-
-    let mut conn = pool.get().await?;
-    let language: String = diesel::select(current_setting("lc_messages")).get_result(&mut **conn).await?;
-    if !["C", "POSIX", "en"].iter().any(|english| language.starts_with(english)) && !language.is_empty() {
+    let language = pool.get().await?.setting("lc_messages").await?;
+    if !["", "C", "C.UTF-8", "POSIX"].contains(&language.as_str()) && !language.starts_with("en") {
         tracing::warn!(
             lc_messages = language,
             "The database speaks another language than English: deadlocks and timeouts will be reported as internal \

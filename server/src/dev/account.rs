@@ -42,10 +42,11 @@ impl Account {
         }
     }
 
-    /// A command that runs as this account in `dir`, away from the terminal's Ctrl-C and with English messages.
+    /// A command that runs as this account in `dir`, away from the terminal's Ctrl-C, with English messages and
+    /// without the server's environment, which holds its secrets.
     pub(super) fn command(&self, program: &Path, dir: &Path) -> Command {
         let mut command = Command::new(program);
-        command.current_dir(dir).process_group(0).env("LC_ALL", "C");
+        command.current_dir(dir).process_group(0).env_clear().env("LC_ALL", "C");
         if let Self::Other { uid, gid, .. } = self {
             command.uid(*uid).gid(*gid);
         }

@@ -195,7 +195,7 @@ impl Postgres {
             ("unix_socket_directories", &*sockets),
             ("max_connections", "100"),
             ("shared_buffers", "64MB"),
-            // Statements that are told to the log hold values; the server's own log says what failed.
+            // A failing statement would be logged with the values in it.
             ("log_min_error_statement", "panic"),
         ] {
             command.arg("-c").arg(format!("{setting}={value}"));
