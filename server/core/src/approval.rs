@@ -1,9 +1,11 @@
 //! Approvals: the stages somebody must pass, who may decide, and what one decision does.
 
+mod approver;
 mod decide;
 mod state;
 
-pub use decide::{ApprovalView, Decider, Outcome, Seen, Verdict, decide};
+pub use approver::{Approver, Decider};
+pub use decide::{ApprovalView, MAX_COMMENT, Outcome, Seen, Verdict, decide};
 pub use state::{ApprovalEvent, ApprovalMethod, ApprovalState};
 
 use serde::{Deserialize, Serialize};
@@ -20,31 +22,11 @@ pub struct ApprovalStage {
     pub quorum: u32,
 }
 
-/// Names the people who may decide a stage.
-///
-/// In JSON `{"kind": "ROLE", "id": "it-engineer"}`; the kinds without an id leave it out.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "kind", content = "id", rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Approver {
-    /// One person, by username.
-    User(String),
-    /// Everyone who has the role in the business unit or the organization, by role id.
-    Role(String),
-    /// The members of a group, by group id.
-    Group(String),
-    /// The members of a team, by team id.
-    Team(String),
-    /// The owner of the request's business unit.
-    BusinessUnitOwner,
-    /// The members of the team that owns the deployment or its service.
-    OwningTeam,
-}
-
 /// One person's verdict in one stage, as it was given. Never changed afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// Stage it was given in, from 1.
-    pub stage: u32,
+    /// Index of the stage it was given in, from 0.
+    pub stage: i32,
     /// The person, by username.
     pub user: String,
     /// What was said.

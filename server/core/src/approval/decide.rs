@@ -1,12 +1,14 @@
 //! One person decides one stage: the guards of an approval (permissions rule 13) and what the verdict leads to.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
-use super::{ApprovalEvent, ApprovalStage, ApprovalState, Approver, Decision};
+use super::{ApprovalEvent, ApprovalStage, ApprovalState, Approver, Decider, Decision};
 use crate::machine::StateMachine;
 use crate::words::words;
 use crate::{Error, Kind, Reason, Violations};
+
+/// Longest comment of a decision, in characters.
+pub const MAX_COMMENT: usize = 4000;
 
 words! {
     /// What a person says to an approval.
@@ -27,8 +29,8 @@ pub struct ApprovalView<'a> {
     pub state: ApprovalState,
     /// The stages, in order. Not empty while the approval is pending.
     pub stages: &'a [ApprovalStage],
-    /// The open stage, from 1.
-    pub current_stage: u32,
+    /// Index of the open stage, from 0.
+    pub current_stage: i32,
     /// Everything decided so far.
     pub decisions: &'a [Decision],
     /// Hash of the content that would happen.
@@ -39,31 +41,6 @@ pub struct ApprovalView<'a> {
     pub allow_self: bool,
     /// True if nobody may decide two stages of it.
     pub distinct_across_stages: bool,
-}
-
-/// The person who decides, and what the server found out about them.
-#[derive(Clone, Debug, Default)]
-pub struct Decider {
-    /// Username.
-    pub username: String,
-    /// Ids of the roles held in the business unit or at the organization.
-    pub roles: BTreeSet<String>,
-    /// Ids of the groups the person is in.
-    pub groups: BTreeSet<String>,
-    /// Ids of the teams the person is in.
-    pub teams: BTreeSet<String>,
-    /// Made the request.
-    pub is_requester: bool,
-    /// The request was made for this person.
-    pub is_on_behalf_of: bool,
-    /// Owns the business unit of the request.
-    pub is_unit_owner: bool,
-    /// Is in the team that owns the deployment or its service.
-    pub is_in_owning_team: bool,
-    /// Holds the permission to decide this subject, for instance `approvals:decide:production`.
-    pub may_decide: bool,
-    /// Holds `approvals:decide_assigned`, which counts where the stage names one of the person's roles.
-    pub may_decide_assigned: bool,
 }
 
 /// What the person looked at, as the call carries it, and what they say about it.
@@ -82,8 +59,8 @@ pub struct Seen<'a> {
 pub struct Outcome {
     /// The state of the approval now.
     pub state: ApprovalState,
-    /// The stage that is open now, or the one the approval ended in, from 1.
-    pub stage: u32,
+    /// Index of the stage that is open now, or of the one the approval ended in, from 0.
+    pub stage: i32,
     /// True if this decision was the last its stage needed.
     pub stage_closed: bool,
 }
@@ -105,49 +82,13 @@ pub fn decide(approval: &ApprovalView<'_>, by: &Decider, verdict: Verdict, seen:
         )
         .with("name", &approval.name));
     }
-    let stage = open_stage(approval)?;
-    check_named(approval, stage, by)?;
+    let (stage, later) = open_stage(approval)?;
+    check_named(approval, stage, later, by)?;
     check_first_decision(approval, by)?;
     check_unchanged(approval, seen)?;
     match verdict {
         Verdict::Reject => Ok(Outcome { state: rejected, stage: approval.current_stage, stage_closed: true }),
-        Verdict::Approve => approved(approval, stage, by),
-    }
-}
-
-impl Approver {
-    /// True if this names the person.
-    pub fn names(&self, by: &Decider) -> bool {
-        match self {
-            Self::User(username) => *username == by.username,
-            Self::Role(role) => by.roles.contains(role),
-            Self::Group(group) => by.groups.contains(group),
-            Self::Team(team) => by.teams.contains(team),
-            Self::BusinessUnitOwner => by.is_unit_owner,
-            Self::OwningTeam => by.is_in_owning_team,
-        }
-    }
-}
-
-impl fmt::Display for Approver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::User(id) => write!(f, "users/{id}"),
-            Self::Role(id) => write!(f, "roles/{id}"),
-            Self::Group(id) => write!(f, "groups/{id}"),
-            Self::Team(id) => write!(f, "teams/{id}"),
-            Self::BusinessUnitOwner => f.write_str("the owner of the business unit"),
-            Self::OwningTeam => f.write_str("the owning team"),
-        }
-    }
-}
-
-impl ApprovalStage {
-    /// True if the stage names the person and the person holds the permission that counts here.
-    pub fn admits(&self, by: &Decider) -> bool {
-        let named = self.approvers.iter().any(|approver| approver.names(by));
-        let by_role = self.approvers.iter().any(|approver| matches!(approver, Approver::Role(_)) && approver.names(by));
-        named && (by.may_decide || (by_role && by.may_decide_assigned))
+        Verdict::Approve => approve(approval, stage, later.is_empty(), by),
     }
 }
 
@@ -158,6 +99,11 @@ fn check_form(approval: &ApprovalView<'_>, verdict: Verdict, seen: &Seen<'_>) ->
         "comment",
         "A rejection needs a comment: the requester wants to know why.",
     );
+    wrong.check(
+        seen.comment.chars().count() <= MAX_COMMENT,
+        "comment",
+        format!("The comment is longer than {MAX_COMMENT} characters."),
+    );
     wrong.check(!seen.content_hash.is_empty(), "content_hash", "Send the content_hash of the approval you looked at.");
     wrong.check(
         approval.plan_digest.is_none() || !seen.plan_digest.is_empty(),
@@ -167,21 +113,28 @@ fn check_form(approval: &ApprovalView<'_>, verdict: Verdict, seen: &Seen<'_>) ->
     wrong.finish()
 }
 
-fn open_stage<'a>(approval: &ApprovalView<'a>) -> Result<&'a ApprovalStage, Error> {
-    (approval.current_stage as usize).checked_sub(1).and_then(|index| approval.stages.get(index)).ok_or_else(|| {
-        Error::internal(format!(
-            "{} is pending in stage {}, which it does not have",
-            approval.name, approval.current_stage
-        ))
-    })
+/// The open stage, and those after it.
+fn open_stage<'a>(approval: &ApprovalView<'a>) -> Result<(&'a ApprovalStage, &'a [ApprovalStage]), Error> {
+    usize::try_from(approval.current_stage)
+        .ok()
+        .and_then(|index| approval.stages.get(index..))
+        .and_then(<[ApprovalStage]>::split_first)
+        .ok_or_else(|| {
+            let ApprovalView { name, current_stage, .. } = approval;
+            Error::internal(format!("{name} is pending in stage {current_stage}, which it does not have"))
+        })
 }
 
-fn check_named(approval: &ApprovalView<'_>, stage: &ApprovalStage, by: &Decider) -> Result<(), Error> {
+fn check_named(
+    approval: &ApprovalView<'_>,
+    stage: &ApprovalStage,
+    later: &[ApprovalStage],
+    by: &Decider,
+) -> Result<(), Error> {
     if stage.admits(by) {
         return Ok(());
     }
-    let later = approval.stages.iter().skip(approval.current_stage as usize).find(|later| later.admits(by));
-    if let Some(later) = later {
+    if let Some(later) = later.iter().find(|later| later.admits(by)) {
         return Err(Error::precondition(
             Reason::StageNotOpen,
             format!(
@@ -212,7 +165,7 @@ fn check_first_decision(approval: &ApprovalView<'_>, by: &Decider) -> Result<(),
     let message = if earlier.stage == approval.current_stage {
         format!("You have decided this stage of {} already. Another person has to decide next.", approval.name)
     } else {
-        format!("You have decided stage {} of {}. Each stage needs another person.", earlier.stage, approval.name)
+        format!("You have decided an earlier stage of {}. Each stage needs another person.", approval.name)
     };
     Err(Error::precondition(Reason::AlreadyDecided, message)
         .with("name", &approval.name)
@@ -233,7 +186,7 @@ fn check_unchanged(approval: &ApprovalView<'_>, seen: &Seen<'_>) -> Result<(), E
     .with("plan_digest", &plan_digest))
 }
 
-fn approved(approval: &ApprovalView<'_>, stage: &ApprovalStage, by: &Decider) -> Result<Outcome, Error> {
+fn approve(approval: &ApprovalView<'_>, stage: &ApprovalStage, is_last: bool, by: &Decider) -> Result<Outcome, Error> {
     let mut people: BTreeSet<&str> = approval
         .decisions
         .iter()
@@ -242,8 +195,10 @@ fn approved(approval: &ApprovalView<'_>, stage: &ApprovalStage, by: &Decider) ->
         .collect();
     people.insert(&by.username);
     let stage_closed = people.len() >= stage.quorum as usize;
-    let last = approval.current_stage as usize == approval.stages.len();
-    let event = if stage_closed && last { ApprovalEvent::ApproveLast } else { ApprovalEvent::Approve };
-    let next_stage = if stage_closed && !last { approval.current_stage + 1 } else { approval.current_stage };
-    Ok(Outcome { state: approval.state.next(event, &approval.name)?, stage: next_stage, stage_closed })
+    let event = if stage_closed && is_last { ApprovalEvent::ApproveLast } else { ApprovalEvent::Approve };
+    let next = if stage_closed && !is_last { approval.current_stage + 1 } else { approval.current_stage };
+    Ok(Outcome { state: approval.state.next(event, &approval.name)?, stage: next, stage_closed })
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,8 +28,6 @@ words! {
         Human = "HUMAN",
         /// An approval policy decided, with a recorded reason.
         Policy = "POLICY",
-        /// An emergency approval, reviewed afterwards.
-        BreakGlass = "BREAK_GLASS",
     }
 }
 
