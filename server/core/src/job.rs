@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::machine::StateMachine;
+use crate::request::RequestKind;
 use crate::words::words;
 
 words! {
@@ -10,12 +11,8 @@ words! {
     pub enum JobKind: "job kind" {
         /// Works out what would change.
         Plan = "PLAN",
-        /// Makes the change; also a destroy.
+        /// Carries out a saved plan; also one that destroys.
         Apply = "APPLY",
-        /// Reads the real things into the state.
-        Refresh = "REFRESH",
-        /// Compares the real things with what was asked for.
-        Drift = "DRIFT",
     }
 }
 
@@ -24,14 +21,14 @@ impl JobKind {
     /// from the dead letters. Never true of an apply: nobody knows how far it came.
     pub const fn may_rerun(self) -> bool {
         match self {
-            Self::Plan | Self::Refresh | Self::Drift => true,
+            Self::Plan => true,
             Self::Apply => false,
         }
     }
 }
 
 words! {
-    /// What the job is part of.
+    /// To what end a job works.
     pub enum JobOperation: "job operation" {
         /// Something new is made.
         Create = "CREATE",
@@ -39,10 +36,16 @@ words! {
         Update = "UPDATE",
         /// Something there is removed.
         Destroy = "DESTROY",
-        /// An earlier revision comes back.
-        Rollback = "ROLLBACK",
-        /// Another version of the software goes out.
-        Deploy = "DEPLOY",
+    }
+}
+
+impl From<RequestKind> for JobOperation {
+    fn from(kind: RequestKind) -> Self {
+        match kind {
+            RequestKind::Create => Self::Create,
+            RequestKind::Update => Self::Update,
+            RequestKind::Destroy => Self::Destroy,
+        }
     }
 }
 
