@@ -34,7 +34,7 @@ pub fn diff(before: Option<&Value>, after: Option<&Value>) -> Vec<FieldDiff> {
     }
     fields
         .into_iter()
-        .filter(|(_, sides)| sides.before.map(|leaf| leaf.value) != sides.after.map(|leaf| leaf.value))
+        .filter(|(_, sides)| sides.differ())
         .map(|(field, sides)| FieldDiff {
             field,
             before: sides.before.map(Leaf::shown),
@@ -57,6 +57,14 @@ pub fn capped(redacted: Value) -> Value {
 struct Sides<'a> {
     before: Option<Leaf<'a>>,
     after: Option<Leaf<'a>>,
+}
+
+impl Sides<'_> {
+    /// By value, as hashes see it: a whole number is the same with and without a fraction.
+    fn differ(&self) -> bool {
+        let form = |leaf: Leaf<'_>| canonical::canonical_json(leaf.value);
+        self.before.map(form) != self.after.map(form)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -114,6 +122,7 @@ mod tests {
         );
         assert!(diff(Some(&before), Some(&before)).is_empty());
         assert!(diff(None, None).is_empty());
+        assert!(diff(Some(&json!({"a": [1]})), Some(&json!({"a": [1.0]}))).is_empty());
     }
 
     #[test]
