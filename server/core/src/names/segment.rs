@@ -173,11 +173,11 @@ impl fmt::Display for TemplateVersionNumber {
 
 /// The number of a revision: 1, 2, 3 … within its deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RevisionNumber(i64);
+pub struct RevisionNumber(i32);
 
 impl RevisionNumber {
     /// The number; at least 1.
-    pub const fn get(self) -> i64 {
+    pub const fn get(self) -> i32 {
         self.0
     }
 }
@@ -226,7 +226,7 @@ impl fmt::Display for RequestId {
 }
 
 /// A number from 1 in its one spelling: no sign, no leading zero.
-fn read_ordinal(text: &str) -> Option<i64> {
+fn read_ordinal<T: FromStr>(text: &str) -> Option<T> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
     text.parse().ok().filter(|_| is_plain)
 }

@@ -114,11 +114,12 @@ proptest! {
         unit in "[a-z][a-z0-9-]{0,49}",
         slug in "[a-z][a-z0-9-]{0,61}[a-z0-9]",
         number in 1..=i64::MAX,
+        revision in 1..=i32::MAX,
         version in "(0|[1-9][0-9]{0,5})\\.(0|[1-9][0-9]{0,5})\\.(0|[1-9][0-9]{0,5})(-[a-z][a-z0-9]{0,9})?",
         user in "[a-z0-9][a-z0-9._-]{0,63}",
         id: u128,
     ) {
-        let revision = RevisionName::stored(&unit, &slug, number).unwrap();
+        let revision = RevisionName::stored(&unit, &slug, revision).unwrap();
         prop_assert_eq!(parse::<RevisionName>(&revision.to_string(), "name").unwrap(), revision);
         let request = RequestName::new(BusinessUnitId::parse(&unit, "").unwrap(), RequestId::Uuid(Uuid::from_u128(id)));
         prop_assert_eq!(parse::<RequestName>(&request.to_string(), "name").unwrap(), request);
