@@ -63,14 +63,16 @@ fn guessable(password: &str, personal: &[String]) -> Option<String> {
 }
 
 fn missing_classes(password: &str) -> Option<String> {
-    let classes: [(&str, fn(char) -> bool); 4] = [
-        ("an upper-case letter", char::is_uppercase),
-        ("a lower-case letter", char::is_lowercase),
-        ("a digit", |c| c.is_ascii_digit()),
-        ("one of !@#$%^&*()_+-=[]{};:,.<>?", |c| SPECIAL.contains(c)),
-    ];
-    let missing: Vec<_> =
-        classes.iter().filter(|(_, is_in)| !password.chars().any(is_in)).map(|(class, _)| *class).collect();
+    let special = format!("one of {SPECIAL}");
+    let missing: Vec<&str> = [
+        ("an upper-case letter", password.contains(char::is_uppercase)),
+        ("a lower-case letter", password.contains(char::is_lowercase)),
+        ("a digit", password.contains(|c: char| c.is_ascii_digit())),
+        (&special, password.contains(|c| SPECIAL.contains(c))),
+    ]
+    .into_iter()
+    .filter_map(|(class, is_there)| (!is_there).then_some(class))
+    .collect();
     (!missing.is_empty()).then(|| format!("The password lacks {}.", missing.join(", ")))
 }
 
