@@ -5,42 +5,7 @@ use std::fmt;
 use crate::engine::Step;
 use crate::supervisor::{EndReason, Exit};
 
-/// The class of a failed job (R235). The names are those of the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ErrorClass {
-    Credential,
-    Engine,
-    Network,
-    Git,
-    Validation,
-    Permission,
-    Quota,
-    Conflict,
-    NotFound,
-    Timeout,
-    RunnerLost,
-    Unknown,
-}
-
-impl ErrorClass {
-    /// The name on the wire, for instance `RUNNER_LOST`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Credential => "CREDENTIAL",
-            Self::Engine => "ENGINE",
-            Self::Network => "NETWORK",
-            Self::Git => "GIT",
-            Self::Validation => "VALIDATION",
-            Self::Permission => "PERMISSION",
-            Self::Quota => "QUOTA",
-            Self::Conflict => "CONFLICT",
-            Self::NotFound => "NOT_FOUND",
-            Self::Timeout => "TIMEOUT",
-            Self::RunnerLost => "RUNNER_LOST",
-            Self::Unknown => "UNKNOWN",
-        }
-    }
-}
+pub use flagstone_core::job::ErrorClass;
 
 /// What went wrong. Everything in it is masked and may be shown.
 #[derive(Clone, Debug)]
@@ -60,18 +25,29 @@ pub struct EngineError {
 }
 
 impl EngineError {
-    /// A permanent error of a class.
-    pub fn new(class: ErrorClass, message: impl Into<String>, suggestion: impl Into<String>) -> Self {
-        Self { class, step: None, message: message.into(), suggestion: suggestion.into(), transient: false, exit: None }
+    /// A permanent error of a class, with the suggestion of that class.
+    pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
+        Self {
+            class,
+            step: None,
+            message: message.into(),
+            suggestion: class.suggestion().to_owned(),
+            transient: false,
+            exit: None,
+        }
     }
 
     /// A failure of the runner's own disk or processes.
     pub fn io(what: &str, error: &std::io::Error) -> Self {
-        Self::new(
-            ErrorClass::Engine,
-            format!("The runner could not {what}: {error}."),
-            "Check the disk and the permissions of the runner's work directory.",
-        )
+        Self::new(ErrorClass::Engine, format!("The runner could not {what}: {error}."))
+            .suggest("Check the disk and the permissions of the runner's work directory.")
+    }
+
+    /// Replaces the suggestion by a better one.
+    #[must_use]
+    pub fn suggest(mut self, suggestion: impl Into<String>) -> Self {
+        self.suggestion = suggestion.into();
+        self
     }
 
     /// Says in which step it happened.

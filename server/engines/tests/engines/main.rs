@@ -1,0 +1,31 @@
+//! The engines against real processes: everything that needs the supervisor as a program of its own.
+
+mod state_server;
+mod supervisor;
+mod terraform;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use flagstone_engines::supervisor::SupervisorCommand;
+
+/// The supervisor as a program.
+fn supervisor_command() -> SupervisorCommand {
+    SupervisorCommand::program(env!("CARGO_BIN_EXE_flagstone-supervise"))
+}
+
+/// Waits until `condition` holds; panics with `what` after ten seconds.
+async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what} did not come about");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// True while the process whose number is in `file` runs.
+fn is_running(file: &PathBuf) -> bool {
+    let pid = std::fs::read_to_string(file).unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|fields| !fields.is_empty() && !fields.trim_start().starts_with('Z'))
+}
