@@ -134,3 +134,54 @@ async fn applied(url: &str) -> Result<BTreeSet<String>, Error> {
 fn migrations() -> Result<Vec<Box<dyn Migration<Pg>>>, Error> {
     MIGRATIONS.migrations().map_err(Error::Other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestDatabase;
+
+    #[tokio::test]
+    async fn an_empty_database_is_brought_up_and_all_the_way_down() {
+        let database = TestDatabase::empty().await;
+        let url = database.url();
+        let SchemaStatus::Pending(pending) = status(url).await.unwrap() else { panic!("nothing is pending") };
+        assert_eq!(migrate(url).await.unwrap(), pending);
+        assert_eq!(status(url).await.unwrap(), SchemaStatus::Current);
+        assert_eq!(migrate(url).await.unwrap(), Vec::<String>::new());
+
+        let mut reverted = 0;
+        while revert_last(url).await.unwrap().is_some() {
+            reverted += 1;
+        }
+        assert_eq!(reverted, pending.len());
+        assert_eq!(status(url).await.unwrap(), SchemaStatus::Pending(pending.clone()));
+        assert_eq!(migrate(url).await.unwrap(), pending);
+    }
+
+    #[tokio::test]
+    async fn a_newer_database_is_left_alone() {
+        let database = TestDatabase::create().await;
+        let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000001')";
+        database.owner().await.batch_execute(newer).await.unwrap();
+        let told = status(database.url()).await.unwrap().check().unwrap_err().to_string();
+        assert!(told.contains("99991231000001") && told.contains("newer flagstone-server"), "{told}");
+        migrate(database.url()).await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn servers_that_start_together_take_turns() {
+        let database = TestDatabase::empty().await;
+        let starts = (0..4).map(|_| migrate(database.url()));
+        let ran: Vec<Vec<String>> = futures::future::try_join_all(starts).await.unwrap();
+        assert_eq!(ran.iter().filter(|names| !names.is_empty()).count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_database_in_use_by_something_else_is_refused_with_the_reason() {
+        let database = TestDatabase::empty().await;
+        database.owner().await.batch_execute("CREATE TABLE organizations (id int4)").await.unwrap();
+        let told = migrate(database.url()).await.unwrap_err().to_string();
+        assert!(told.contains("organizations"), "{told}");
+        assert!(matches!(status(database.url()).await.unwrap(), SchemaStatus::Pending(_)));
+    }
+}

@@ -665,6 +665,84 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(approval_decisions -> approvals (approval_id));
+diesel::joinable!(approval_decisions -> organizations (organization_id));
+diesel::joinable!(approval_decisions -> users (user_id));
+diesel::joinable!(approval_policies -> organizations (organization_id));
+diesel::joinable!(approvals -> approval_policies (approval_policy_id));
+diesel::joinable!(approvals -> business_units (business_unit_id));
+diesel::joinable!(approvals -> organizations (organization_id));
+diesel::joinable!(approvals -> plans (plan_id));
+diesel::joinable!(approvals -> users (requester_id));
+diesel::joinable!(artifacts -> organizations (organization_id));
+diesel::joinable!(audit_events -> business_units (business_unit_id));
+diesel::joinable!(audit_events -> organizations (organization_id));
+diesel::joinable!(business_unit_members -> business_units (business_unit_id));
+diesel::joinable!(business_unit_members -> organizations (organization_id));
+diesel::joinable!(business_unit_members -> roles (role_id));
+diesel::joinable!(business_unit_members -> users (user_id));
+diesel::joinable!(business_units -> organizations (organization_id));
+diesel::joinable!(change_events -> organizations (organization_id));
+diesel::joinable!(concurrency_holds -> jobs (job_id));
+diesel::joinable!(concurrency_holds -> organizations (organization_id));
+diesel::joinable!(counters -> organizations (organization_id));
+diesel::joinable!(deployments -> business_units (business_unit_id));
+diesel::joinable!(deployments -> environments (environment_id));
+diesel::joinable!(deployments -> organizations (organization_id));
+diesel::joinable!(deployments -> template_versions (template_version_id));
+diesel::joinable!(deployments -> templates (template_id));
+diesel::joinable!(deployments -> users (owner_id));
+diesel::joinable!(environments -> business_units (business_unit_id));
+diesel::joinable!(environments -> organizations (organization_id));
+diesel::joinable!(idempotency_keys -> organizations (organization_id));
+diesel::joinable!(job_artifacts -> jobs (job_id));
+diesel::joinable!(job_artifacts -> organizations (organization_id));
+diesel::joinable!(job_log_chunks -> jobs (job_id));
+diesel::joinable!(job_log_chunks -> organizations (organization_id));
+diesel::joinable!(job_logs -> jobs (job_id));
+diesel::joinable!(job_logs -> organizations (organization_id));
+diesel::joinable!(jobs -> business_units (business_unit_id));
+diesel::joinable!(jobs -> deployments (deployment_id));
+diesel::joinable!(jobs -> organizations (organization_id));
+diesel::joinable!(jobs -> requests (request_id));
+diesel::joinable!(jobs -> template_versions (template_version_id));
+diesel::joinable!(plans -> organizations (organization_id));
+diesel::joinable!(policies -> organizations (organization_id));
+diesel::joinable!(ready_jobs -> jobs (job_id));
+diesel::joinable!(ready_jobs -> organizations (organization_id));
+diesel::joinable!(refresh_tokens -> organizations (organization_id));
+diesel::joinable!(refresh_tokens -> sessions (session_id));
+diesel::joinable!(request_events -> organizations (organization_id));
+diesel::joinable!(request_events -> requests (request_id));
+diesel::joinable!(requests -> business_units (business_unit_id));
+diesel::joinable!(requests -> deployments (deployment_id));
+diesel::joinable!(requests -> environments (environment_id));
+diesel::joinable!(requests -> organizations (organization_id));
+diesel::joinable!(requests -> template_versions (template_version_id));
+diesel::joinable!(requests -> users (requester_id));
+diesel::joinable!(revisions -> approvals (approval_id));
+diesel::joinable!(revisions -> deployments (deployment_id));
+diesel::joinable!(revisions -> jobs (job_id));
+diesel::joinable!(revisions -> organizations (organization_id));
+diesel::joinable!(revisions -> requests (request_id));
+diesel::joinable!(revisions -> template_versions (template_version_id));
+diesel::joinable!(role_bindings -> business_units (business_unit_id));
+diesel::joinable!(role_bindings -> organizations (organization_id));
+diesel::joinable!(role_bindings -> roles (role_id));
+diesel::joinable!(roles -> organizations (organization_id));
+diesel::joinable!(runners -> organizations (organization_id));
+diesel::joinable!(sessions -> organizations (organization_id));
+diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(template_versions -> organizations (organization_id));
+diesel::joinable!(templates -> organizations (organization_id));
+diesel::joinable!(users -> organizations (organization_id));
+diesel::joinable!(workspace_states -> deployments (deployment_id));
+diesel::joinable!(workspace_states -> jobs (job_id));
+diesel::joinable!(workspace_states -> organizations (organization_id));
+diesel::joinable!(workspaces -> deployments (deployment_id));
+diesel::joinable!(workspaces -> jobs (lock_job_id));
+diesel::joinable!(workspaces -> organizations (organization_id));
+
 diesel::allow_tables_to_appear_in_same_query!(
     approval_decisions,
     approval_policies,
