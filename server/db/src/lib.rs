@@ -2,20 +2,28 @@
 //!
 //! Functions take a connection, never a pool, so that they compose in one transaction.
 
+pub mod approval;
 pub mod audit;
 pub mod bell;
 pub mod change_event;
 pub mod cluster;
 pub mod connect;
+pub mod deployment;
 pub mod error;
 #[cfg(test)]
 mod fixture;
 pub mod idempotency;
 pub mod migrate;
+pub mod plan;
+pub mod policy;
 pub mod pool;
 pub mod read;
+pub mod request;
+pub mod revision;
 #[rustfmt::skip]
 pub mod schema;
+#[cfg(any(test, feature = "testing"))]
+pub mod schema_gen;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tx;
