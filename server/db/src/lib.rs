@@ -13,6 +13,8 @@ pub mod error;
 #[cfg(test)]
 mod fixture;
 pub mod idempotency;
+pub mod identity;
+pub mod list;
 pub mod migrate;
 pub mod plan;
 pub mod policy;
