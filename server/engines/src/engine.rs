@@ -114,7 +114,7 @@ pub struct LogLine {
     pub continued: bool,
 }
 
-/// How far a job is. Percent never falls within one job context.
+/// How far one call to an engine is. Neither percent nor step ever goes back within a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     pub step: Step,

@@ -9,6 +9,10 @@ use bytes::{Bytes, BytesMut};
 
 /// Most bytes of a piece, the line's ending included.
 pub const MAX_LINE: usize = 32 * 1024;
+/// Bytes of its head that a job's log keeps.
+pub const HEAD: usize = 64 * 1024 * 1024;
+/// Bytes of its tail that a job's log keeps.
+pub const TAIL: usize = 1024 * 1024;
 
 /// A line, or a part of one.
 ///
@@ -136,12 +140,7 @@ impl Dropped {
 }
 
 impl<T> Overflow<T> {
-    /// Bytes of the head that a log keeps by default.
-    pub const HEAD: usize = 64 * 1024 * 1024;
-    /// Bytes of the tail that a log keeps by default.
-    pub const TAIL: usize = 1024 * 1024;
-
-    /// Keeps `head` bytes from the beginning and `tail` bytes from the end.
+    /// Keeps `head` bytes from the beginning and `tail` bytes from the end: [`HEAD`] and [`TAIL`] for a job.
     pub fn new(head: usize, tail: usize) -> Self {
         Self {
             head_left: head,

@@ -134,7 +134,7 @@ impl Terraform {
     async fn run_plan(&self, job: &JobContext, sink: &dyn Sink) -> Result<Planned, EngineError> {
         let log = Narrator::new(job, sink);
         let runner = self.prepare(job, &log)?;
-        init(&runner).await?;
+        init(&runner, Step::Init).await?;
 
         log.begin(Step::Plan, percent::PLAN, "Planning");
         let file = runner.workdir.plan_file();
@@ -193,7 +193,7 @@ impl Terraform {
             Some(outputs) => outputs,
             // Terraform prints no sensitive value as it applies: only asked for outputs it does.
             None => {
-                init(&runner).await?;
+                init(&runner, Step::Apply).await?;
                 let output = Invocation::new(Step::Apply, "output").args(["-json", "-no-color"]).despite_cancel();
                 events::parse_outputs(&runner.capture(output).await?)
                     .ok_or_else(|| unreadable("The outputs").at(Step::Apply))?
@@ -243,13 +243,13 @@ pub fn leftover_state(job_dir: &Path) -> Option<PathBuf> {
     path.is_file().then_some(path)
 }
 
-/// Makes the backend and the providers ready, once for a job's directory.
-async fn init(runner: &Runner<'_>) -> Result<(), EngineError> {
+/// Makes the backend and the providers ready, once for a job's directory, as a part of `step`.
+async fn init(runner: &Runner<'_>, step: Step) -> Result<(), EngineError> {
     if runner.workdir.is_initialized() {
         return Ok(());
     }
-    runner.log.begin(Step::Init, percent::INIT, "Initializing");
-    let init = Invocation::new(Step::Init, "init").args(["-json", "-no-color", "-input=false"]);
+    runner.log.begin(step, percent::INIT, "Initializing");
+    let init = Invocation::new(step, "init").args(["-json", "-no-color", "-input=false"]);
     runner.run(init, |_| ()).await?;
     runner.workdir.set_initialized().map_err(|error| EngineError::io("write to the job's directory", &error))
 }
@@ -258,7 +258,7 @@ async fn init(runner: &Runner<'_>) -> Result<(), EngineError> {
 async fn init_for(runner: &Runner<'_>, plan: &PlanFile) -> Result<(), EngineError> {
     let Some(lock) = &plan.lock else { return Ok(()) };
     runner.workdir.restore_lock(lock).map_err(|error| EngineError::io("write to the job's directory", &error))?;
-    init(runner).await
+    init(runner, Step::Init).await
 }
 
 fn read_plan(path: &Path) -> Result<PlanFile, EngineError> {

@@ -1,10 +1,13 @@
 //! The engines against real processes: everything that needs the supervisor as a program of its own.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may panic like the tests themselves")]
+#![expect(clippy::disallowed_methods, reason = "no server that could shut down: a test's tasks end with its runtime")]
+
 mod state_server;
 mod supervisor;
 mod terraform;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use flagstone_engines::supervisor::SupervisorCommand;
@@ -24,7 +27,7 @@ async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// True while the process whose number is in `file` runs.
-fn is_running(file: &PathBuf) -> bool {
+fn is_running(file: &Path) -> bool {
     let pid = std::fs::read_to_string(file).unwrap();
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     stat.rsplit(')').next().is_some_and(|fields| !fields.is_empty() && !fields.trim_start().starts_with('Z'))
