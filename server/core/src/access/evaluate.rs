@@ -221,8 +221,9 @@ fn token_contains(grants: &Grants, permission: Permission, scope: Scope) -> bool
     let to_oneself = permission.scope() == PermissionScope::User && !permission.info().own;
     let unit_matches = match (&token.units, scope) {
         (None, _) => true,
+        (Some(_), _) if to_oneself => true,
         (Some(units), Scope::Unit(unit)) => units.contains(&unit),
-        (Some(_), Scope::Organization) => to_oneself,
+        (Some(_), Scope::Organization) => false,
     };
     unit_matches && token.permissions.contains(permission)
 }

@@ -16,3 +16,6 @@ pub use grants::{Binding, Effect, Grants, PrincipalFacts, Scope, TokenScope};
 pub use permission::{Permission, PermissionInfo, PermissionPattern, PermissionScope, PermissionSet};
 pub use reach::{Reach, Visible, visible};
 pub use roles::{Restriction, RoleScope, RoleTemplate, role_template, role_templates};
+
+#[cfg(test)]
+mod tests;

@@ -60,11 +60,16 @@ impl Visible {
 /// shows what [`decide`](super::decide) would refuse.
 pub fn visible(grants: &Grants, now: DateTime<Utc>, patterns: &[PermissionPattern]) -> Visible {
     let units = grants.named_units();
+    // A list knows nothing of teams: what it shows must be allowed whatever the team is.
+    let allowed_for = |permission, scope, creator| {
+        [None, Some(false), Some(true)].into_iter().all(|team_is_callers| {
+            allowed(grants, now, permission, Object { scope, creator_is_caller: Some(creator), team_is_callers })
+        })
+    };
     let shows = |scope: Scope, creator: bool| {
-        let object = Object { scope, creator_is_caller: Some(creator), team_is_callers: Some(false) };
         patterns
             .iter()
-            .any(|pattern| pattern.permissions().iter().all(|permission| allowed(grants, now, *permission, object)))
+            .any(|pattern| pattern.permissions().iter().all(|permission| allowed_for(*permission, scope, creator)))
     };
     // A unit that nothing names is judged by what is bound at the organization alone, as is an object without a unit.
     let reach = |creator: bool| {
