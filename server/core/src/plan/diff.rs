@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{AttributeChange, OutputChange, PlanChanges, ResourceChange};
+use crate::canonical::canonical_json;
 use crate::redact::MASK;
 
 /// One plan with what it was made from.
@@ -18,7 +19,7 @@ pub struct PlanView<'a> {
     pub inputs: &'a Value,
     /// The inputs as people may see them. Same shape, secrets masked.
     pub shown_inputs: &'a Value,
-    /// Resource name of the template version.
+    /// Resource name of the template version. It is shown; `template_sha256` is compared.
     pub template_version: &'a str,
     /// See [`DigestParts`](super::DigestParts).
     pub template_sha256: &'a str,
@@ -93,12 +94,10 @@ pub fn diff(approved: &PlanView<'_>, current: &PlanView<'_>) -> Vec<Difference> 
     let mut found = Found::default();
     let sides = [approved, current].map(|view| Input { real: view.inputs, shown: Some(view.shown_inputs) });
     found.inputs(String::new(), sides.map(Some));
-    found.note(
-        Change::Template,
-        "",
-        [approved, current].map(|view| Some((view.template_version, view.template_sha256))),
-        |(version, _)| Value::from(version),
-    );
+    if approved.template_sha256 != current.template_sha256 {
+        let versions = [approved, current].map(|view| Some(Value::from(view.template_version)));
+        found.add(Change::Template, "", versions, false);
+    }
     let versions = [approved, current].map(|view| view.policies.iter().map(|(id, version)| (id, *version)).collect());
     for (id, sides) in paired(&versions) {
         found.note(Change::Policy(id.clone()), "", sides.map(|version| version.copied()), Value::from);
@@ -162,7 +161,8 @@ impl Found {
 
     fn inputs(&mut self, path: String, sides: [Option<Input<'_>>; 2]) {
         let [approved, current] = sides;
-        if approved.map(|side| side.real) == current.map(|side| side.real) {
+        // As in the digest, numbers count by value: `1` and `1.0` are the same input.
+        if approved.map(|side| canonical_json(side.real)) == current.map(|side| canonical_json(side.real)) {
             return;
         }
         let objects = sides.map(|side| side.and_then(|side| side.real.as_object()));

@@ -174,3 +174,6 @@ pub struct FailedCheck {
     pub status: String,
     pub problems: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;
