@@ -47,6 +47,7 @@ impl InputSchema {
         // Formats are checked, not only noted. The linear-time regex engine keeps a pattern from stalling the server.
         let validator = jsonschema::options()
             .with_draft(Draft::Draft202012)
+            .offline()
             .should_validate_formats(true)
             .with_pattern_options(PatternOptions::regex())
             .build(schema)
