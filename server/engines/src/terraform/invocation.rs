@@ -108,7 +108,13 @@ impl Runner<'_> {
         let mut is_late = false;
         loop {
             tokio::select! {
-                frame = async { self.log.ready().await; engine.next().await } => match frame {
+                frame = async {
+                    // An engine that is stopping is not slowed down: a sink that is stuck must not keep the job alive.
+                    if !is_stopping {
+                        self.log.ready().await;
+                    }
+                    engine.next().await
+                } => match frame {
                     Some(frame) => {
                         if ears.hear(&frame) {
                             on_count(&ears.told);

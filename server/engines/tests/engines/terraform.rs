@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::future::{pending, ready};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,6 +17,7 @@ use flagstone_engines::engine::{
 use flagstone_engines::error::ErrorClass;
 use flagstone_engines::supervisor::{EndReason, recover, wait_gone};
 use flagstone_engines::terraform::{Terraform, TerraformConfig, leftover_state};
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -66,6 +68,23 @@ impl Memory {
 
     fn has(&self, text: &str) -> bool {
         self.text().contains(text)
+    }
+}
+
+/// Takes a few lines and then never wants more.
+struct Stuck(Memory);
+
+impl Sink for Stuck {
+    fn log(&self, line: LogLine) {
+        self.0.log(line);
+    }
+
+    fn progress(&self, progress: Progress) {
+        self.0.progress(progress);
+    }
+
+    fn ready(&self) -> BoxFuture<'_, ()> {
+        if self.0.has("line 3\n") { Box::pin(pending()) } else { Box::pin(ready(())) }
     }
 }
 
@@ -350,6 +369,26 @@ async fn the_soft_limit_ends_a_hanging_apply_as_a_timeout() {
     fixture.job.timeouts.hard = Duration::from_millis(1);
     let error = engine.plan(&fixture.job, &fixture.log).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Timeout, "nothing begins after the hard limit");
+}
+
+#[tokio::test]
+async fn a_sink_that_is_stuck_slows_an_engine_down_but_does_not_keep_it_alive() {
+    let server = StateServer::start().await;
+    let fixture = Fixture::new(&server, "# code", json!({}));
+    let script = fixture.path("terraform");
+    let text = "#!/bin/sh\ntrap 'exit 1' INT\ni=0\nwhile :; do i=$((i+1)); echo line $i; sleep 0.02; done\n";
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
+    let mut config = TerraformConfig::new(supervisor_command());
+    config.binary = Some(script);
+    let (job, sink) = (fixture.job.clone(), Stuck(fixture.log.clone()));
+    let planning = tokio::spawn(async move { Terraform::new(config).plan(&job, &sink).await });
+    eventually("the third line", || fixture.log.has("line 3\n")).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!fixture.log.has("line 6\n"), "{}", fixture.log.text());
+    fixture.job.cancel.cancel();
+    assert!(planning.await.unwrap().unwrap_err().is_cancelled());
+    assert!(fixture.log.has("line 6\n"), "nothing is lost: {}", fixture.log.text());
 }
 
 /// Environment variable that makes [`a_runner_that_is_killed`] one.
