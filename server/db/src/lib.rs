@@ -3,6 +3,7 @@
 //! Functions take a connection, never a pool, so that they compose in one transaction.
 
 pub mod approval;
+pub mod artifact;
 pub mod audit;
 pub mod bell;
 pub mod change_event;
@@ -14,14 +15,19 @@ pub mod error;
 mod fixture;
 pub mod idempotency;
 pub mod identity;
+pub mod job;
+pub mod job_log;
+pub mod lease;
 pub mod list;
 pub mod migrate;
 pub mod plan;
 pub mod policy;
 pub mod pool;
+pub mod queue;
 pub mod read;
 pub mod request;
 pub mod revision;
+pub mod runner;
 #[rustfmt::skip]
 pub mod schema;
 #[cfg(any(test, feature = "testing"))]
@@ -29,6 +35,7 @@ pub mod schema_gen;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tx;
+pub mod workspace;
 
 pub use bell::{Bell, BellListener, Bells};
 pub use connect::{Config, Connection, Role};
