@@ -131,7 +131,8 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::fixture::{count, database, kill_all, note, open};
+    use crate::fixture::{config, count, database, kill_all, note, open};
+    use crate::pool::Database;
 
     async fn run(mut conn: &Connection, statement: &str) -> Result<(), Error> {
         Ok(conn.batch_execute(statement).await?)
@@ -206,7 +207,8 @@ mod tests {
     #[tokio::test]
     async fn a_changed_column_type_replaces_the_connection() {
         let database = database().await;
-        let db = open(&database).await;
+        // Another one, which never prepared the statement, would hide that this one is stale.
+        let db = Database::connect(&crate::Config { read_connections: 1, ..config(&database) }).await.unwrap();
         let reads = db.reads.get().await.unwrap();
         let bodies = async |mut conn: &Connection| {
             use diesel::prelude::*;
