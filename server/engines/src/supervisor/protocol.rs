@@ -89,7 +89,7 @@ pub enum EndReason {
     Cancelled,
     /// The hard time limit was over.
     Timeout,
-    /// The runner was gone.
+    /// The runner was gone, or the supervisor was told to end by a signal, as when the machine shuts down.
     ParentLost,
     /// It could not be started; `message` says why.
     NotStarted,

@@ -25,8 +25,10 @@ const WIND_DOWN: Duration = Duration::from_secs(5);
 
 /// What can happen while an engine runs.
 enum Event {
-    /// The runner, or whoever signals the supervisor itself, wants an end.
+    /// The runner wants an end.
     Cancel,
+    /// Somebody else wants one: whoever manages the machine's processes.
+    Signalled,
     ParentLost,
     /// The engine itself has ended; without a status when it was not to be had.
     Ended(Option<WaitStatus>),
@@ -60,6 +62,8 @@ pub fn main() -> ExitCode {
     let mut exit = match supervise(&spec, input, &outlet) {
         Ok(exit) => exit,
         Err(error) => {
+            // Should it have been the watching that failed, the engine must not go on unwatched.
+            process::kill_descendants(WIND_DOWN);
             Exit::without_process(EndReason::NotStarted, format!("{} did not start: {error}", spec.program.display()))
         }
     };
@@ -141,7 +145,7 @@ impl Watch<'_> {
                     continue;
                 }
                 Some(Event::Cancel) => Some(EndReason::Cancelled),
-                Some(Event::ParentLost) => Some(EndReason::ParentLost),
+                Some(Event::ParentLost | Event::Signalled) => Some(EndReason::ParentLost),
                 // A time is over: the limit of the job, or a wait of the ladder.
                 None => None,
             };
@@ -262,7 +266,7 @@ fn watch_signals(events: Sender<Event>) -> io::Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     start("signals", move || {
         for _ in &mut signals {
-            let _ = events.send(Event::Cancel);
+            let _ = events.send(Event::Signalled);
         }
     })
 }

@@ -180,6 +180,20 @@ async fn an_engine_whose_runner_is_lost_is_interrupted_and_its_output_kept() {
 }
 
 #[tokio::test]
+async fn a_signal_to_the_supervisor_ends_the_engine_in_order_too() {
+    let job = Job::new();
+    let mut engine = job.spawn("trap 'echo saved; exit 3' INT; echo ready; while :; do sleep 0.01; done").await;
+    assert_eq!(engine.next().await.unwrap().bytes, "ready\n");
+    let identity = fs::read(job.path(CONTROL_DIR).join("01-test/supervisor.pid")).unwrap();
+    let identity: serde_json::Value = serde_json::from_slice(&identity).unwrap();
+    let supervisor = rustix::process::Pid::from_raw(identity["pid"].as_i64().unwrap().try_into().unwrap()).unwrap();
+    rustix::process::kill_process(supervisor, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(read(&mut engine).await.0, "saved\n");
+    let exit = engine.wait().await;
+    assert_eq!((exit.reason, exit.code), (EndReason::ParentLost, Some(3)), "nobody has cancelled the job");
+}
+
+#[tokio::test]
 async fn a_slow_reader_gets_everything_and_a_lost_one_does_not_block_the_engine() {
     let job = Job::new();
     let script = "trap 'exit 0' INT; head -c 3000000 /dev/zero; echo end >&2; sleep 1000";
