@@ -12,9 +12,11 @@ use uuid::Uuid;
 use crate::call::Call;
 use crate::config::Config;
 use crate::contract::Contract;
+use crate::edge::limits::Limits;
 use crate::error::Result;
 use crate::identities::Identities;
 use crate::keys::SigningKeys;
+use crate::password_hash::Passwords;
 use crate::tx::Tx;
 use crate::vault::Vault;
 
@@ -27,9 +29,13 @@ pub struct App {
     /// Seals and opens what is stored encrypted.
     pub vault: Vault,
     /// Signs and verifies access tokens.
-    pub keys: SigningKeys,
+    pub keys: Arc<SigningKeys>,
     /// Who is behind a token, and what they may do.
     pub identities: Identities,
+    /// Hashes and verifies passwords, a few at a time.
+    pub passwords: Passwords,
+    /// How often each principal and address may call.
+    pub limits: Limits,
     /// How many unary calls run at a time.
     pub calls: Arc<Semaphore>,
     /// How many streams are open at a time.

@@ -14,9 +14,11 @@ pub mod error;
 pub mod identities;
 pub mod keys;
 pub mod ledger;
+pub mod password_hash;
 pub mod rpc;
 pub mod services;
 pub mod status;
+pub mod token;
 pub mod tx;
 pub mod vault;
 

@@ -134,7 +134,7 @@ fn overloaded(correlation_id: &str) -> Status {
 }
 
 /// Implements a service's unary methods by handlers of the same name in scope.
-macro_rules! unary {
+macro_rules! unary_methods {
     ($($method:ident: $request:ty => $response:ty),+ $(,)?) => {
         $(
             async fn $method(
@@ -146,4 +146,4 @@ macro_rules! unary {
         )+
     };
 }
-pub(crate) use unary;
+pub(crate) use unary_methods as unary;

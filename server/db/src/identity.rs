@@ -192,3 +192,10 @@ pub async fn runner(mut conn: &Connection, token_sha256: &[u8]) -> Result<Option
         .await
         .optional()?)
 }
+
+/// Whether a runner may still come in.
+pub async fn runner_stands(mut conn: &Connection, runner_id: Uuid) -> Result<bool, Error> {
+    let adoption: Option<String> =
+        runners::table.find(runner_id).select(runners::adoption).first(&mut conn).await.optional()?;
+    Ok(adoption.is_some_and(|adoption| adoption != "REJECTED" && adoption != "REMOVED"))
+}

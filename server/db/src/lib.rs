@@ -3,13 +3,16 @@
 //! Functions take a connection, never a pool, so that they compose in one transaction.
 
 pub mod approval;
+pub mod approval_policy;
 pub mod artifact;
 pub mod audit;
 pub mod bell;
+pub mod business_unit;
 pub mod change_event;
 pub mod cluster;
 pub mod connect;
 pub mod deployment;
+pub mod environment;
 pub mod error;
 #[cfg(test)]
 mod fixture;
@@ -32,6 +35,8 @@ pub mod runner;
 pub mod schema;
 #[cfg(any(test, feature = "testing"))]
 pub mod schema_gen;
+pub mod signing_key;
+pub mod template;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tx;

@@ -1,0 +1,3 @@
+//! The edge: who calls, may they, how often.
+
+pub mod limits;
