@@ -1,5 +1,6 @@
 //! The audit's rows. They are inserted and read, never changed.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
@@ -8,6 +9,27 @@ use uuid::Uuid;
 use crate::Connection;
 use crate::error::Error;
 use crate::schema::audit_events;
+
+/// An audit event.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = audit_events)]
+pub struct AuditEventRow {
+    pub id: Uuid,
+    pub time: DateTime<Utc>,
+    pub principal: String,
+    pub action: String,
+    pub object: String,
+    pub object_type: String,
+    pub business_unit_id: Option<Uuid>,
+    pub outcome: String,
+    pub effects: Value,
+    pub details: Value,
+    pub ip: String,
+    pub user_agent: String,
+    pub correlation_id: String,
+    pub origin: String,
+    pub duration_ms: i64,
+}
 
 /// An audit event to write; its time is the transaction's.
 #[derive(Debug, Insertable)]
