@@ -178,7 +178,8 @@ impl StateMachine for RequestState {
             (Self::Approved, Event::ApplyStarted) => Some(Self::Applying),
             (Self::Approved, Event::PlanVoid) => Some(Self::Planning),
             (Self::Applying, Event::ApplySucceeded) => Some(Self::Completed),
-            (Self::Applying, Event::ApplyFailed) => Some(Self::Failed),
+            // An apply job can also fail before it changes anything, for instance because its template cannot be read.
+            (Self::Approved | Self::Applying, Event::ApplyFailed) => Some(Self::Failed),
             (Self::Failed, Event::Retry) => Some(Self::Planning),
             _ => None,
         }

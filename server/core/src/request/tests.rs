@@ -32,6 +32,7 @@ fn the_table_is_the_domains() {
          APPROVED + Cancel { apply_ever_started: true } -> CANCELLED\n\
          APPROVED + ApplyStarted -> APPLYING\n\
          APPROVED + PlanVoid -> PLANNING\n\
+         APPROVED + ApplyFailed -> FAILED\n\
          APPLYING + ApplySucceeded -> COMPLETED\n\
          APPLYING + ApplyFailed -> FAILED\n\
          FAILED + Cancel { apply_ever_started: false } -> CANCELLED\n\
