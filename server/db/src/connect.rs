@@ -23,7 +23,7 @@ pub type Connection = AsyncPgConnection;
 pub(crate) type Driver = tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 /// How to reach the database, and how much of it to use.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// `postgres://user:password@host:port/database`. The user owns the tables and is a member of the three roles of
     /// [`Role`]. `sslmode=require` turns on TLS, with the certificate checked against the system's roots.
@@ -54,6 +54,13 @@ impl Config {
             statement_timeout: Duration::from_secs(5),
             read_statement_timeout: Duration::from_secs(1),
         }
+    }
+}
+
+impl std::fmt::Debug for Config {
+    /// Without the address, which holds the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config").field("application_name", &self.application_name).finish_non_exhaustive()
     }
 }
 
@@ -241,7 +248,7 @@ fn tls(wanted: bool) -> Result<MakeRustlsConnect, Error> {
 }
 
 /// An error with its causes in one line: tokio-postgres keeps what the server said in the source.
-pub(crate) struct Causes<'a>(pub(crate) &'a (dyn std::error::Error + 'static));
+pub struct Causes<'a>(pub &'a (dyn std::error::Error + 'static));
 
 impl std::fmt::Display for Causes<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

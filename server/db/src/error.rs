@@ -133,7 +133,6 @@ impl Error {
             Self::StatementTimeout(chain(kind, info)) // 57014
         } else if starts(&[
             "terminating connection",     // 57P01, 57P02, 57P05, 25P03
-            "terminating walsender",      // never ours, but harmless
             "the database system is",     // 57P03: starting up, shutting down, in recovery mode
             "cannot connect now",         // 57P03
             "sorry, too many clients",    // 53300
