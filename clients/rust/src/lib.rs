@@ -39,6 +39,8 @@ mod method;
 mod pages;
 mod resume;
 mod session;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod watch;
 
