@@ -100,6 +100,12 @@ pub fn enum_name<'a>(full: &'a str, prefix: &str) -> &'a str {
     full.strip_prefix(prefix).unwrap_or(full)
 }
 
+/// The number of an enum's member whose word the database holds; 0, which answers never carry otherwise, for a word that
+/// the contract does not have. `named` is the enum's `from_str_name`.
+pub fn enum_number<E: Into<i32>>(named: fn(&str) -> Option<E>, prefix: &str, word: &str) -> i32 {
+    named(&format!("{prefix}{word}")).map_or(0, Into::into)
+}
+
 /// The verdict of a policy as the audit keeps it.
 pub fn policy_result_to_json(result: &pb::PolicyResult) -> Value {
     json!({
@@ -141,6 +147,8 @@ mod tests {
             assert_eq!(tier_from_proto(proto.into()), Some(tier));
             assert_eq!(enum_name(proto.as_str_name(), "TIER_"), tier.as_str());
         }
+        assert_eq!(enum_number(pb::Tier::from_str_name, "TIER_", "STAGING"), i32::from(pb::Tier::Staging));
+        assert_eq!(enum_number(pb::Tier::from_str_name, "TIER_", "NOWHERE"), 0);
         assert_eq!(tier_from_proto(0), None);
         assert_eq!(tier_from_proto(99), None);
     }

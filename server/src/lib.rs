@@ -14,6 +14,7 @@ pub mod error;
 pub mod identities;
 pub mod keys;
 pub mod ledger;
+pub mod list;
 pub mod password_hash;
 pub mod rpc;
 pub mod services;
