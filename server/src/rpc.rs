@@ -133,15 +133,22 @@ fn overloaded(correlation_id: &str) -> Status {
     status::from_core(&error, correlation_id)
 }
 
-/// Implements a service's unary methods by handlers of the same name in scope.
+/// Implements a service's unary methods by handlers of the same name in scope. The signatures are those that
+/// `async_trait` gives to the trait: it does not see into a macro inside of the implementation.
 macro_rules! unary_methods {
     ($($method:ident: $request:ty => $response:ty),+ $(,)?) => {
         $(
-            async fn $method(
-                &self,
+            fn $method<'life0, 'async_trait>(
+                &'life0 self,
                 request: tonic::Request<$request>,
-            ) -> Result<tonic::Response<$response>, tonic::Status> {
-                crate::rpc::unary(&self.0, request, $method).await
+            ) -> std::pin::Pin<
+                Box<dyn Future<Output = Result<tonic::Response<$response>, tonic::Status>> + Send + 'async_trait>,
+            >
+            where
+                'life0: 'async_trait,
+                Self: 'async_trait,
+            {
+                Box::pin(crate::rpc::unary(&self.0, request, $method))
             }
         )+
     };
