@@ -6,6 +6,7 @@ pub mod approval;
 pub mod approval_policy;
 pub mod artifact;
 pub mod audit;
+pub mod auth_failure;
 pub mod bell;
 pub mod business_unit;
 pub mod change_event;
@@ -18,11 +19,14 @@ pub mod error;
 mod fixture;
 pub mod idempotency;
 pub mod identity;
+pub mod installation;
 pub mod job;
 pub mod job_log;
 pub mod lease;
 pub mod list;
+pub mod maintenance;
 pub mod migrate;
+pub mod organization;
 pub mod plan;
 pub mod policy;
 pub mod pool;
@@ -35,11 +39,13 @@ pub mod runner;
 pub mod schema;
 #[cfg(any(test, feature = "testing"))]
 pub mod schema_gen;
+pub mod session;
 pub mod signing_key;
 pub mod template;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tx;
+pub mod user;
 pub mod workspace;
 
 pub use bell::{Bell, BellListener, Bells};
