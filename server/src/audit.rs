@@ -138,7 +138,8 @@ pub async fn denial(
     permission: &str,
     scope: &str,
 ) -> Result<Uuid> {
-    let action = if cx.method.audit_action.is_empty() { read_action(&cx.method.name) } else { cx.method.audit_action.clone() };
+    let action =
+        if cx.method.audit_action.is_empty() { read_action(&cx.method.name) } else { cx.method.audit_action.clone() };
     let entry = Entry::unsuccessful(
         user.organization_id,
         &user.name.to_string(),

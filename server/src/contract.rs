@@ -108,9 +108,8 @@ impl Contract {
 }
 
 fn read_method(pool: &DescriptorPool, method: &MethodDescriptor, path: String) -> Result<Method, String> {
-    let extension = pool
-        .get_extension_by_name("flagstone.options.v1.method")
-        .ok_or("the contract has no method options")?;
+    let extension =
+        pool.get_extension_by_name("flagstone.options.v1.method").ok_or("the contract has no method options")?;
     let options = method.options();
     if !options.has_extension(&extension) {
         return Err("has no (flagstone.options.v1.method) option".into());
@@ -167,7 +166,9 @@ fn read_kinds(pool: &DescriptorPool, problems: &mut Vec<String>) -> HashMap<Requ
             .get_value_by_name(&name)
             .map(|value| value.options())
             .filter(|options| options.has_extension(&extension))
-            .and_then(|options| options.get_extension(&extension).as_message()?.transcode_to::<RequestKindPolicy>().ok());
+            .and_then(|options| {
+                options.get_extension(&extension).as_message()?.transcode_to::<RequestKindPolicy>().ok()
+            });
         match policy.map(|policy| (patterns(&policy.permissions), policy.audit_action)) {
             Some((Ok(permissions), audit_action)) if !permissions.is_empty() => {
                 kinds.insert(*kind, KindPolicy { permissions, audit_action });

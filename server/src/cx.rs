@@ -233,7 +233,9 @@ impl Cx {
             let conn = &*db;
             try_join!(identity::standing(conn, cached.organization_id, cached.session_id, cached.id), async {
                 match &replay {
-                    Some(replay) => idempotency::claim(conn, cached.organization_id, &replay.principal, replay.id).await,
+                    Some(replay) => {
+                        idempotency::claim(conn, cached.organization_id, &replay.principal, replay.id).await
+                    }
                     None => Ok(None),
                 }
             })?
@@ -273,7 +275,8 @@ impl Cx {
             }
         };
         let open = patterns.is_empty();
-        let could = |scope: Scope| open || patterns.iter().any(|pattern| could_match(&user.grants, now, pattern, scope));
+        let could =
+            |scope: Scope| open || patterns.iter().any(|pattern| could_match(&user.grants, now, pattern, scope));
         let mut visible = visible(&user.grants, now, patterns);
         let unit = match &target.place {
             Place::Organization if could(Scope::Organization) => None,
@@ -328,7 +331,12 @@ impl Cx {
     }
 
     /// Judges a permission that depends on the content of the call.
-    pub(crate) async fn require(&self, admitted: &Admitted, pattern: &PermissionPattern, facts: &Facts<'_>) -> Result<()> {
+    pub(crate) async fn require(
+        &self,
+        admitted: &Admitted,
+        pattern: &PermissionPattern,
+        facts: &Facts<'_>,
+    ) -> Result<()> {
         if admitted.allows(std::slice::from_ref(pattern), facts) {
             return Ok(());
         }
@@ -362,7 +370,8 @@ impl Cx {
             (Place::Unit(name) | Place::Units(BusinessUnitParent::One(name)), None) => name.to_string(),
             _ => "the organization".to_owned(),
         };
-        let decision_id = crate::audit::denial(self, user, &target.name, unit.map(|unit| unit.id), &permission, &scope).await?;
+        let decision_id =
+            crate::audit::denial(self, user, &target.name, unit.map(|unit| unit.id), &permission, &scope).await?;
         let message = format!(
             "{} needs {permission} in {scope} on {} (or it might not exist). Ask someone who manages roles there.",
             self.method.name, target.name

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use flagstone_core::access::{Binding, Effect, Grants, PrincipalFacts, Restriction, Scope};
 use flagstone_core::names::{BusinessUnitName, RunnerName, UserName};
 use flagstone_core::{Error as CoreError, Kind, Reason};
@@ -209,6 +209,13 @@ impl Identities {
             }
         }
         Ok(fresh)
+    }
+
+    /// What a person may do by the grants of now, for a check when nobody is calling. Nobody's grants are empty.
+    pub async fn grants(&self, conn: &Connection, organization_id: Uuid, user_id: Uuid) -> Result<Grants> {
+        let person = identity::person(conn, organization_id, user_id).await?.ok_or_else(inactive)?;
+        let directory = self.directory_of(conn, organization_id, person.epoch).await?;
+        Ok(compile(person, directory, Uuid::nil(), DateTime::<Utc>::MAX_UTC)?.grants)
     }
 
     /// The answer to a caller whose session does not stand any more, whom this process forgets.

@@ -47,11 +47,41 @@ pub fn of(kind: Kind, reason: Reason, message: &str, correlation_id: &str) -> St
     from_core(&CoreError::new(kind, reason, message), correlation_id)
 }
 
+/// A status that tonic made before a handler ran (no such method, a message that is too long or cannot be read), with the
+/// details that every error of ours has.
+pub fn complete(foreign: &Status, correlation_id: &str) -> Status {
+    let said = foreign.message();
+    let too_large = said.contains("length too large") || said.contains("size limit");
+    let error = match foreign.code() {
+        Code::OutOfRange | Code::ResourceExhausted if too_large => {
+            CoreError::new(Kind::Invalid, Reason::PayloadTooLarge, format!("{said}. Send less at once."))
+                .with("limit", &crate::edge::MESSAGE_MAX)
+        }
+        Code::Unimplemented if said.is_empty() => unknown_method(),
+        Code::Unimplemented => CoreError::new(Kind::Unimplemented, Reason::UnknownMethod, said),
+        // tonic's word for a message that does not decode; what fails on our side has details.
+        Code::Internal | Code::InvalidArgument => {
+            CoreError::new(Kind::Invalid, Reason::FieldInvalid, format!("The message cannot be read: {said}."))
+        }
+        code => CoreError::internal(format!("an answer without details: {code:?}: {said}")),
+    };
+    from_core(&error, correlation_id)
+}
+
+/// The answer where there is no such method.
+pub fn unknown_method() -> CoreError {
+    let message = "There is no such method. Ask the reflection service for those there are.";
+    CoreError::new(Kind::Unimplemented, Reason::UnknownMethod, message)
+}
+
 /// Our error as the in-band status of a stream.
 pub fn in_band(error: &Error, correlation_id: &str) -> rpc::Status {
     let status = from_error(error, correlation_id);
-    rpc::Status::decode(status.details())
-        .unwrap_or_else(|_| rpc::Status { code: status.code() as i32, message: status.message().to_owned(), details: vec![] })
+    rpc::Status::decode(status.details()).unwrap_or_else(|_| rpc::Status {
+        code: status.code() as i32,
+        message: status.message().to_owned(),
+        details: vec![],
+    })
 }
 
 const fn code(kind: Kind) -> Code {
@@ -155,7 +185,8 @@ impl Packed {
     /// Adds a detail that is a list: as many of its entries as fit.
     fn add_list<T, M: Message + Name>(&mut self, entries: &[T], of: impl Fn(&[T]) -> M) {
         let mut fitting = entries.len();
-        while fitting > 0 && self.size + of(&entries[..fitting]).encoded_len() + M::type_url().len() + 16 > DETAILS_MAX {
+        while fitting > 0 && self.size + of(&entries[..fitting]).encoded_len() + M::type_url().len() + 16 > DETAILS_MAX
+        {
             fitting /= 2;
         }
         if fitting > 0 {

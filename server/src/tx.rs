@@ -49,7 +49,10 @@ impl Replay {
             return Ok(None);
         }
         let id = Uuid::parse_str(message.request_id()).map_err(|_| {
-            Error::field("request_id", "is not a UUID. Make one per call and send it again with every retry of that call.")
+            Error::field(
+                "request_id",
+                "is not a UUID. Make one per call and send it again with every retry of that call.",
+            )
         })?;
         if message.validate_only() {
             return Ok(None);
@@ -233,10 +236,9 @@ impl Tx {
     /// Makes everything permanent and answers; a dry run undoes everything and answers with what would have happened.
     pub async fn commit<R: Answer>(self, mut response: R) -> Result<R> {
         match &self.door {
-            Door::Call { checked: false, .. } => Err(Error::internal(format!(
-                "{} was about to commit without judging its object",
-                self.action
-            ))),
+            Door::Call { checked: false, .. } => {
+                Err(Error::internal(format!("{} was about to commit without judging its object", self.action)))
+            }
             Door::Call { validate_only: true, .. } => {
                 response.set_effects(self.ledger.effects());
                 self.db.rollback().await?;
@@ -292,11 +294,9 @@ impl Tx {
                 .await
                 .map_err(Error::from)
             };
-            try_join!(
-                stored,
-                async { audit::insert(conn, &entry).await },
-                async { flagstone_db::change_event::insert(conn, organization_id, &events).await.map_err(Error::from) }
-            )?;
+            try_join!(stored, async { audit::insert(conn, &entry).await }, async {
+                flagstone_db::change_event::insert(conn, organization_id, &events).await.map_err(Error::from)
+            })?;
         }
         db.commit().await?;
         for topic in ledger.topics() {

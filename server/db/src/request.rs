@@ -259,3 +259,16 @@ pub async fn events(
         .load(&mut conn)
         .await?)
 }
+
+/// Requests of row ids, in no order.
+pub async fn of_ids(mut conn: &Connection, organization_id: Uuid, ids: &[Uuid]) -> Result<Vec<RequestRow>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(requests::table
+        .filter(requests::organization_id.eq(organization_id))
+        .filter(requests::id.eq_any(ids))
+        .select(RequestRow::as_select())
+        .load(&mut conn)
+        .await?)
+}

@@ -81,3 +81,17 @@ pub async fn seen(conn: &mut Connection, id: Uuid) -> Result<(), Error> {
     diesel::update(runners::table.find(id)).set(runners::last_seen_time.eq(now)).execute(conn).await?;
     Ok(())
 }
+
+/// Whether a runner that could serve the organization was heard of lately.
+pub async fn any_online(mut conn: &Connection, organization_id: Uuid) -> Result<bool, Error> {
+    let lately = diesel::dsl::sql::<diesel::sql_types::Timestamptz>("now() - interval '1 minute'").nullable();
+    Ok(diesel::select(diesel::dsl::exists(
+        runners::table
+            .filter(runners::organization_id.eq(organization_id).or(runners::organization_id.is_null()))
+            .filter(runners::adoption.eq("ADOPTED"))
+            .filter(runners::capacity.gt(0))
+            .filter(runners::last_seen_time.gt(lately)),
+    ))
+    .get_result(&mut conn)
+    .await?)
+}

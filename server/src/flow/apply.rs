@@ -228,7 +228,8 @@ async fn check(tx: &mut Tx, row: &RequestRow, job: &JobRow) -> Result<Result<Pla
     if lineage != found.state_lineage || serial != found.state_serial {
         return Ok(Err(Void::Stale("the state moved since it was planned")));
     }
-    let inputs = secrets::open(&tx.app.vault, organization_id, Owner::Request(row.id), "inputs", &row.inputs_ciphertext)?;
+    let inputs =
+        secrets::open(&tx.app.vault, organization_id, Owner::Request(row.id), "inputs", &row.inputs_ciphertext)?;
     if sha256_hex(&inputs) != found.inputs_sha256 {
         return Ok(Err(Void::Stale("the inputs changed since it was planned")));
     }
@@ -275,7 +276,8 @@ async fn compare(
         policies: &policies,
     });
     // `check` has found the plan's digest equal to the approval's.
-    Ok((recomputed != plan.digest).then_some(Void::Tampered("the plan file does not make the changes that were approved")))
+    Ok((recomputed != plan.digest)
+        .then_some(Void::Tampered("the plan file does not make the changes that were approved")))
 }
 
 /// Sends a request back to be planned. Its approval is kept: the fresh plan decides whether it still holds.

@@ -2,20 +2,20 @@
 
 use chrono::{TimeDelta, Utc};
 use flagstone_core::approval::{
-    ApprovalEvent, ApprovalMethod, ApprovalStage, ApprovalState, ApprovalView, Decider, Decision, Outcome, Seen, Verdict,
-    decide,
+    ApprovalEvent, ApprovalMethod, ApprovalStage, ApprovalState, ApprovalView, Decider, Decision, Outcome, Seen,
+    Verdict, decide,
 };
 use flagstone_core::approval_policy::{RequestFacts, Route, select};
+use flagstone_core::deployment::RevisionState;
 use flagstone_core::machine::StateMachine;
 use flagstone_core::plan::Summary;
 use flagstone_core::request::{RequestEvent, RequestState};
 use flagstone_core::{Error as CoreError, Reason};
 use flagstone_db::approval::{ApprovalRow, DecisionRow, NewApproval, NewDecision};
+use flagstone_db::deployment::DeploymentChange;
 use flagstone_db::request::{RequestChange, RequestRow};
 use flagstone_db::revision::NewRevision;
-use flagstone_db::deployment::DeploymentChange;
 use flagstone_db::{approval, deployment, request, revision, template};
-use flagstone_core::deployment::RevisionState;
 use uuid::Uuid;
 
 use super::objects::{self, record_approval, record_deployment, record_request};
@@ -114,9 +114,11 @@ pub async fn carry_on(tx: &mut Tx, before: &RequestRow, row: RequestRow, approva
         .await?
         .ok_or_else(|| Error::internal("an approved request has no deployment"))?;
     let number = deployment.last_revision + 1;
-    let inputs = secrets::open(&tx.app.vault, row.organization_id, Owner::Request(row.id), "inputs", &row.inputs_ciphertext)?;
+    let inputs =
+        secrets::open(&tx.app.vault, row.organization_id, Owner::Request(row.id), "inputs", &row.inputs_ciphertext)?;
     let owner = Owner::Revision(deployment.id, number);
     let shown = row.payload.get("inputs").cloned().unwrap_or_else(|| deployment.inputs.clone());
+    let inputs_ciphertext = secrets::seal(&tx.app.vault, row.organization_id, owner, "inputs", &inputs)?;
     revision::insert(
         tx,
         &NewRevision {
@@ -126,7 +128,7 @@ pub async fn carry_on(tx: &mut Tx, before: &RequestRow, row: RequestRow, approva
             kind: &row.kind,
             template_version_id: row.template_version_id,
             inputs: &shown,
-            inputs_ciphertext: &secrets::seal(&tx.app.vault, row.organization_id, owner, "inputs", &inputs)?,
+            inputs_ciphertext: &inputs_ciphertext,
             request_id: row.id,
             job_id: job.id,
             plan_digest: &approval.plan_digest,

@@ -7,9 +7,7 @@ use flagstone_api::pb;
 use flagstone_api::pb::request::Payload;
 use flagstone_core::deployment::DeploymentState;
 use flagstone_core::inputs::InputSchema;
-use flagstone_core::names::{
-    DeploymentName, EnvironmentName, ResourceName, Slug, TemplateName, TemplateVersionName, parse,
-};
+use flagstone_core::names::{DeploymentName, EnvironmentName, Slug, TemplateName, TemplateVersionName, parse};
 use flagstone_core::policy::{PolicyResult, PolicyTarget, Subject, enforce, evaluate};
 use flagstone_core::request::{Content, RequestKind, content_hash};
 use flagstone_core::tier::Tier;
@@ -204,7 +202,10 @@ impl Reader<'_> {
             && !create.deployment_id.is_empty()
             && create.deployment_id != reserved.slug
         {
-            wrong.add(at("deployment_id"), "is reserved already. Cancel this request and order anew under the other id.");
+            wrong.add(
+                at("deployment_id"),
+                "is reserved already. Cancel this request and order anew under the other id.",
+            );
         }
         wrong.check(
             create.display_name.chars().count() <= TITLE_MAX,
@@ -274,7 +275,10 @@ impl Reader<'_> {
             let asked = self.template(&update.template_version, &at("template_version"), wrong).await?;
             match (&asked, &parts.deployment) {
                 (Some((template, _)), Some(deployment)) if template.id != deployment.template_id => {
-                    wrong.add(at("template_version"), "is of another template. A deployment keeps its template for life.");
+                    wrong.add(
+                        at("template_version"),
+                        "is of another template. A deployment keeps its template for life.",
+                    );
                 }
                 (Some(_), _) => parts.template = asked,
                 (None, _) => parts.template = None,
@@ -319,11 +323,12 @@ impl Reader<'_> {
     ) -> Result<Option<Parts>> {
         let Some(parsed) = findings.violations.take(parse::<DeploymentName>(name, field)) else { return Ok(None) };
         if parsed.business_unit() != self.unit.name {
-            findings.violations.add(field, format!("is of another business unit. Ask for it in {}.", parsed.business_unit()));
+            findings
+                .violations
+                .add(field, format!("is of another business unit. Ask for it in {}.", parsed.business_unit()));
             return Ok(None);
         }
-        let found =
-            deployment::find(self.conn, self.organization_id, self.unit.id, parsed.id().as_str()).await?;
+        let found = deployment::find(self.conn, self.organization_id, self.unit.id, parsed.id().as_str()).await?;
         let Some(found) = found else {
             findings.violations.add(field, format!("{name} was not found. Check the name."));
             return Ok(None);
@@ -400,7 +405,11 @@ impl Reader<'_> {
                 None => None,
             },
         };
-        wrong.check(row.is_some(), field, format!("{name} has no such published version. ListTemplateVersions shows them."));
+        wrong.check(
+            row.is_some(),
+            field,
+            format!("{name} has no such published version. ListTemplateVersions shows them."),
+        );
         Ok(row.map(|row| (found, row)))
     }
 
@@ -453,10 +462,8 @@ impl Reader<'_> {
         let mut stored = parts.payload;
         stored.insert("inputs".into(), shown.clone());
         let payload = Value::Object(stored);
-        let deployment_name = parts
-            .deployment
-            .as_ref()
-            .map_or_else(|| parts.deployment_id.clone(), |deployment| deployment.slug.clone());
+        let deployment_name =
+            parts.deployment.as_ref().map_or_else(|| parts.deployment_id.clone(), |deployment| deployment.slug.clone());
         let hash = content_hash(&Content {
             kind,
             deployment: &format!("{}/deployments/{deployment_name}", self.unit.name),

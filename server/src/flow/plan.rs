@@ -2,6 +2,7 @@
 //! anew, or found to be the one that was approved.
 
 use chrono::{TimeDelta, Utc};
+use flagstone_core::Error as CoreError;
 use flagstone_core::access::PermissionPattern;
 use flagstone_core::approval::ApprovalState;
 use flagstone_core::inputs::InputSchema;
@@ -10,7 +11,6 @@ use flagstone_core::plan::{DigestParts, PlanChanges, PlanView, changes_digest, d
 use flagstone_core::policy::{PolicyResult, PolicyTarget, Subject, evaluate};
 use flagstone_core::redact::MASK;
 use flagstone_core::request::{RequestEvent, RequestState};
-use flagstone_core::Error as CoreError;
 use flagstone_db::approval::ApprovalRow;
 use flagstone_db::job::JobRow;
 use flagstone_db::plan::{NewPlan, PlanRow};
@@ -23,9 +23,9 @@ use uuid::Uuid;
 use super::approval::{Planned, open, supersede};
 use super::job::JobError;
 use super::objects::{self, record_approval, record_request};
+use super::policies;
 use super::request::{add_event, enqueue_apply, error_json, fail, state_of, tier_of, to_state, version, void_revision};
 use super::secrets::{self, Owner};
-use super::policies;
 use crate::error::{Error, Result};
 use crate::tx::Tx;
 
@@ -65,7 +65,8 @@ pub async fn plan_ready(tx: &mut Tx, job: &JobRow, artifacts: PlanArtifacts) -> 
         Ok(read) => read,
         // What cannot be read cannot be approved: that is the template's or the engine's fault, told as such.
         Err(Error::Core(error)) if error.kind == flagstone_core::Kind::Invalid => {
-            let error = error_json("ENGINE", &error.message, "Use a version of the engine that this platform understands.");
+            let error =
+                error_json("ENGINE", &error.message, "Use a version of the engine that this platform understands.");
             fail(tx, &before, RequestEvent::PlanFailed, &error, &job.name()).await?;
             return Ok(());
         }
@@ -331,6 +332,7 @@ async fn store(
     let (text, text_cut) = masked_text(&artifacts.text, &read.secrets);
     let (changes, changes_cut) = bounded(&read.changes)?;
     let number = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
+    let file_ciphertext = secrets::seal_file(&tx.app.vault, row.organization_id, id, &artifacts.file)?;
     plan::insert(
         tx,
         &NewPlan {
@@ -356,7 +358,7 @@ async fn store(
             state_serial: read.serial,
             policies: &serde_json::to_value(&read.policies).map_err(Error::internal)?,
             file_sha256: &artifacts.file_sha256,
-            file_ciphertext: &secrets::seal_file(&tx.app.vault, row.organization_id, id, &artifacts.file)?,
+            file_ciphertext: &file_ciphertext,
             expire_time: Utc::now() + LIFETIME,
         },
     )

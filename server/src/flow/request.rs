@@ -44,6 +44,8 @@ pub async fn create(tx: &mut Tx, unit: &Unit, proposal: &Proposal, draft: bool) 
         (Some(target), false) => Some(occupy(tx, target.id, id).await?),
     };
     let state = RequestState::initial(draft);
+    let inputs_ciphertext =
+        secrets::seal(&tx.app.vault, organization_id, Owner::Request(id), "inputs", &proposal.inputs)?;
     let row = request::insert(
         tx,
         &NewRequest {
@@ -62,13 +64,7 @@ pub async fn create(tx: &mut Tx, unit: &Unit, proposal: &Proposal, draft: bool) 
             template_version_id: proposal.version.id,
             payload: &proposal.payload,
             tags: &serde_json::to_value(&proposal.tags).map_err(Error::internal)?,
-            inputs_ciphertext: &secrets::seal(
-                &tx.app.vault,
-                organization_id,
-                Owner::Request(id),
-                "inputs",
-                &proposal.inputs,
-            )?,
+            inputs_ciphertext: &inputs_ciphertext,
             content_hash: &proposal.content_hash,
             state: state.as_str(),
             policy_results: &policies::results_to_json(&proposal.policy_results),
@@ -313,7 +309,13 @@ async fn enqueue(
 }
 
 /// Reserves the deployment that a CREATE asks for.
-async fn reserve(tx: &mut Tx, unit: &Unit, proposal: &Proposal, request_id: Uuid, number: i64) -> Result<DeploymentRow> {
+async fn reserve(
+    tx: &mut Tx,
+    unit: &Unit,
+    proposal: &Proposal,
+    request_id: Uuid,
+    number: i64,
+) -> Result<DeploymentRow> {
     let (organization_id, owner) = (tx.organization_id, tx.principal.clone());
     let owner_id = tx.admitted()?.user.id;
     let id = Uuid::now_v7();
@@ -321,6 +323,8 @@ async fn reserve(tx: &mut Tx, unit: &Unit, proposal: &Proposal, request_id: Uuid
     let slug = if proposal.deployment_id.is_empty() { &made } else { &proposal.deployment_id };
     let display_name = if proposal.display_name.is_empty() { slug } else { &proposal.display_name };
     let name = format!("{}/deployments/{slug}", unit.name);
+    let inputs_ciphertext =
+        secrets::seal(&tx.app.vault, organization_id, Owner::Deployment(id), "inputs", &proposal.inputs)?;
     let row = deployment::insert(
         tx,
         &NewDeployment {
@@ -339,13 +343,7 @@ async fn reserve(tx: &mut Tx, unit: &Unit, proposal: &Proposal, request_id: Uuid
             owner_id,
             owner: &owner,
             inputs: &proposal.shown_inputs,
-            inputs_ciphertext: &secrets::seal(
-                &tx.app.vault,
-                organization_id,
-                Owner::Deployment(id),
-                "inputs",
-                &proposal.inputs,
-            )?,
+            inputs_ciphertext: &inputs_ciphertext,
             tags: &serde_json::to_value(&proposal.tags).map_err(Error::internal)?,
             cost_center: &proposal.cost_center,
             project_code: &proposal.project_code,
