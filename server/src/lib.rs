@@ -2,15 +2,18 @@
 //! changes what it changes in `tx`, and answers. ARCHITECTURE.md at the root has the map.
 
 pub mod app;
+pub mod attempts;
 pub mod audit;
 pub mod call;
 pub mod config;
 pub mod contract;
 pub mod convert;
 pub mod cx;
+pub mod dev;
 pub mod directory;
 pub mod edge;
 pub mod error;
+pub mod flow;
 pub mod identities;
 pub mod keys;
 pub mod ledger;
@@ -22,5 +25,7 @@ pub mod status;
 pub mod token;
 pub mod tx;
 pub mod vault;
+pub mod watch;
+pub mod worker;
 
 pub use error::{Error, Result};

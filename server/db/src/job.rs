@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::Connection;
 use crate::error::Error;
 use crate::lease::from_now;
-use crate::schema::jobs;
+use crate::schema::{jobs, requests};
 
 /// A job.
 #[derive(Clone, Debug, Queryable, Selectable, Identifiable)]
@@ -125,6 +125,23 @@ pub async fn of_ids(mut conn: &Connection, organization_id: Uuid, ids: &[Uuid]) 
         .select(JobRow::as_select())
         .load(&mut conn)
         .await?)
+}
+
+/// Who asked for what a job works on, and in which tier.
+pub async fn requested(
+    mut conn: &Connection,
+    organization_id: Uuid,
+    id: Uuid,
+) -> Result<Option<(Uuid, String)>, Error> {
+    Ok(jobs::table
+        .inner_join(requests::table.on(requests::id.eq(jobs::request_id)))
+        .filter(jobs::organization_id.eq(organization_id))
+        .filter(jobs::id.eq(id))
+        .filter(requests::organization_id.eq(organization_id))
+        .select((requests::requester_id, requests::tier))
+        .first(&mut conn)
+        .await
+        .optional()?)
 }
 
 /// Locks a job for a transition; its request is locked before it.

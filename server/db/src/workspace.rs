@@ -16,7 +16,7 @@ use crate::Connection;
 use crate::error::Error;
 use crate::job::JobRow;
 use crate::lease::from_now;
-use crate::schema::{workspace_states, workspaces};
+use crate::schema::{template_versions, workspace_states, workspaces};
 
 /// A workspace.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -112,7 +112,16 @@ pub async fn lock(
 }
 
 /// Locks the row of the workspace that a job works on, and makes it where there is none yet.
-pub async fn lock_or_create(conn: &mut Connection, job: &JobRow, engine: &str) -> Result<WorkspaceRow, Error> {
+pub async fn lock_or_create(conn: &mut Connection, job: &JobRow) -> Result<WorkspaceRow, Error> {
+    if let Some(workspace) = lock(conn, job.organization_id, job.deployment_id).await? {
+        return Ok(workspace);
+    }
+    let engine: String = template_versions::table
+        .filter(template_versions::organization_id.eq(job.organization_id))
+        .filter(template_versions::id.eq(job.template_version_id))
+        .select(template_versions::engine)
+        .first(conn)
+        .await?;
     diesel::insert_into(workspaces::table)
         .values((
             workspaces::deployment_id.eq(job.deployment_id),

@@ -1,0 +1,276 @@
+//! What all streams share: when to look again, when to say that one is alive, when to end.
+//!
+//! Subscribe first, then read. Bells are hints and come late, twice or never, so that whoever waits also polls. A bell
+//! may ring for a change that is not to be read yet, since an older transaction still runs: after a bell the first looks
+//! follow one another quickly.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flagstone_api::pb;
+use flagstone_core::{Error as CoreError, Kind};
+use flagstone_db::change_event::{self, Cursor};
+use flagstone_db::{Bell, BellListener};
+use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::call::Caller;
+use crate::cx::Cx;
+use crate::error::{Error, Result};
+use crate::ledger::object_topic;
+use crate::status;
+
+/// The longest wait between two looks.
+const POLL: Duration = Duration::from_millis(500);
+
+/// The wait after the first look that a bell caused in vain; it doubles up to [`POLL`].
+const QUICK: Duration = Duration::from_millis(2);
+
+/// How often a stream looks whether its caller still stands.
+const STANDING: Duration = Duration::from_secs(1);
+
+/// Events taken at a time.
+const BATCH: i64 = 500;
+
+/// Why a wait is over.
+#[derive(Debug)]
+pub enum Wake {
+    /// There may be something new.
+    Look,
+    /// Nothing was said for a while: say something.
+    Heartbeat,
+    /// The stream is to end; for which reason and with which error.
+    End(pb::StreamEndReason, Option<flagstone_api::google::rpc::Status>),
+}
+
+/// Waits on behalf of one stream.
+pub struct Waiter {
+    app: Arc<App>,
+    caller: Caller,
+    correlation_id: Arc<str>,
+    topics: Vec<String>,
+    listener: BellListener,
+    heartbeat_at: Instant,
+    standing_at: Instant,
+    /// The wait before the next look.
+    pause: Duration,
+}
+
+impl Waiter {
+    /// Subscribes to the bells of these topics.
+    pub fn new(cx: &Cx, topics: Vec<String>) -> Self {
+        let now = Instant::now();
+        Self {
+            listener: cx.app.bells.subscribe(),
+            app: cx.app.clone(),
+            caller: cx.caller.clone(),
+            correlation_id: cx.call.correlation_id.clone(),
+            topics,
+            heartbeat_at: now + cx.app.config.edge.heartbeat,
+            standing_at: now + STANDING,
+            pause: QUICK,
+        }
+    }
+
+    /// Notes that the stream said something: the next heartbeat is due a while from now.
+    pub fn said(&mut self) {
+        self.heartbeat_at = Instant::now() + self.app.config.edge.heartbeat;
+    }
+
+    /// Waits until it is time for something. Call it after a look that found nothing.
+    pub async fn wait(&mut self) -> Wake {
+        let look_at = Instant::now() + self.pause;
+        self.pause = (self.pause * 2).min(POLL);
+        loop {
+            if self.app.shutdown.is_cancelled() {
+                return Wake::End(pb::StreamEndReason::Shutdown, None);
+            }
+            if Instant::now() >= self.standing_at {
+                self.standing_at = Instant::now() + STANDING;
+                if let Some(end) = self.check_standing().await {
+                    return end;
+                }
+            }
+            if Instant::now() >= self.heartbeat_at {
+                self.said();
+                return Wake::Heartbeat;
+            }
+            tokio::select! {
+                bell = self.listener.next() => match bell {
+                    Some(Bell::Topic(topic)) if !self.topics.iter().any(|own| **own == *topic) => {}
+                    Some(_) => {
+                        self.pause = QUICK;
+                        return Wake::Look;
+                    }
+                    // The bells are gone with their process.
+                    None => return Wake::End(pb::StreamEndReason::Shutdown, None),
+                },
+                () = sleep_until(look_at) => return Wake::Look,
+                () = sleep_until(self.heartbeat_at.min(self.standing_at)) => {}
+                () = self.app.shutdown.cancelled() => {}
+            }
+        }
+    }
+
+    /// The end of a stream whose caller does not stand any more. That nobody could tell ends nothing.
+    async fn check_standing(&self) -> Option<Wake> {
+        match self.app.identities.still_stands(&self.caller).await {
+            Err(Error::Core(error)) if error.kind == Kind::Unauthenticated => {
+                let status = status::in_band(&Error::Core(error), &self.correlation_id);
+                Some(Wake::End(pb::StreamEndReason::CredentialExpired, Some(status)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Follows the change events of some objects.
+pub struct Watch {
+    waiter: Waiter,
+    app: Arc<App>,
+    organization_id: Uuid,
+    objects: Vec<Uuid>,
+    cursor: Cursor,
+    /// The oldest place that can still be resumed from, where the cursor lies before it.
+    too_old: Option<Cursor>,
+}
+
+/// What a watch has to tell.
+#[derive(Debug)]
+pub enum Signal {
+    /// At least one of the objects changed: read them anew. [`Watch::cursor`] is behind these changes.
+    Changed,
+    /// Nothing happened for a while.
+    Heartbeat,
+    /// The stream is to end with this message.
+    End(pb::StreamEnd),
+}
+
+impl Watch {
+    /// Subscribes to objects of an organization, from a cursor on or, where that is empty, from now on. Read the objects
+    /// after this, not before.
+    ///
+    /// A text that is no cursor is a violation of the field `cursor`.
+    pub async fn open(cx: &Cx, organization_id: Uuid, objects: Vec<Uuid>, cursor: &str) -> Result<Self> {
+        let waiter = Waiter::new(cx, objects.iter().copied().map(object_topic).collect());
+        let conn = cx.app.db.reads.get().await?;
+        let (cursor, too_old) = match decode(cursor)? {
+            None => (change_event::head(&conn).await?, None),
+            Some(cursor) => {
+                let oldest = change_event::oldest(&conn, organization_id).await?;
+                (cursor, oldest.filter(|oldest| cursor < *oldest))
+            }
+        };
+        Ok(Self { waiter, app: cx.app.clone(), organization_id, objects, cursor, too_old })
+    }
+
+    /// Follows another object too, from the cursor on.
+    pub fn follow(&mut self, object: Uuid) {
+        if !self.objects.contains(&object) {
+            self.objects.push(object);
+            self.waiter.topics.push(object_topic(object));
+        }
+    }
+
+    /// Where to resume after everything that was signalled so far.
+    pub fn cursor(&self) -> String {
+        encode(self.cursor)
+    }
+
+    /// The last message of the stream.
+    pub fn end(&self, reason: pb::StreamEndReason) -> pb::StreamEnd {
+        pb::StreamEnd {
+            last_cursor: self.cursor(),
+            reason: reason.into(),
+            status: None,
+            oldest_cursor: self.too_old.map(encode).unwrap_or_default(),
+        }
+    }
+
+    /// Whether something changed since the cursor, without waiting. The cursor moves behind it.
+    pub async fn advance(&mut self) -> Result<bool> {
+        let mut changed = false;
+        loop {
+            let conn = self.app.db.reads.get().await?;
+            let events =
+                change_event::of_objects(&conn, self.organization_id, &self.objects, self.cursor, BATCH).await?;
+            let Some(last) = events.last() else { return Ok(changed) };
+            self.cursor = Cursor { xid: last.xid, position: last.position };
+            changed = true;
+        }
+    }
+
+    /// Waits for what comes next. A database that is away for a while ends nothing.
+    pub async fn next(&mut self) -> Signal {
+        if self.too_old.is_some() {
+            return Signal::End(self.end(pb::StreamEndReason::ResyncRequired));
+        }
+        loop {
+            match self.advance().await {
+                Ok(true) => {
+                    self.waiter.said();
+                    return Signal::Changed;
+                }
+                Ok(false) => {}
+                Err(error) => tracing::debug!(error = %status::chain(&error), "A watch could not look."),
+            }
+            match self.waiter.wait().await {
+                Wake::Look => {}
+                Wake::Heartbeat => return Signal::Heartbeat,
+                Wake::End(reason, status) => {
+                    return Signal::End(pb::StreamEnd { status, ..self.end(reason) });
+                }
+            }
+        }
+    }
+}
+
+/// A cursor as clients carry it.
+fn encode(cursor: Cursor) -> String {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&cursor.xid.to_be_bytes());
+    bytes[8..].copy_from_slice(&cursor.position.to_be_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The cursor that a client sent; `None` for an empty one.
+fn decode(cursor: &str) -> Result<Option<Cursor>, CoreError> {
+    if cursor.is_empty() {
+        return Ok(None);
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+    let Some(bytes) = bytes else {
+        return Err(CoreError::field(
+            "cursor",
+            "is not a cursor of this stream. Send one that this stream gave, or none to start anew.",
+        ));
+    };
+    let number = |half: &[u8]| half.try_into().map(i64::from_be_bytes).unwrap_or_default();
+    Ok(Some(Cursor { xid: number(&bytes[..8]), position: number(&bytes[8..]) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_cursor_is_refused() {
+        assert_eq!(decode("").unwrap(), None);
+        for wrong in ["x", "AAAA", "not base64!", &URL_SAFE_NO_PAD.encode([0; 17])] {
+            assert_eq!(decode(wrong).unwrap_err().fields[0].field, "cursor", "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_reads_back(xid: i64, position: i64) {
+            let cursor = Cursor { xid, position };
+            prop_assert_eq!(decode(&encode(cursor)).unwrap(), Some(cursor));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What the server does by itself: hands out jobs, takes them back from runners that were lost, tidies up.
+//!
+//! Every replica runs these loops. None of them leads: they meet at row locks and pass over what another has in hand.
+
+pub mod maintenance;
+pub mod queue;
+pub mod reaper;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::app::App;
+use crate::error::Result;
+use crate::status;
+
+/// How often approvals are looked at whose time may be over.
+const APPROVALS: Duration = Duration::from_secs(5);
+
+/// How often what is old is forgotten.
+const TIDY: Duration = Duration::from_secs(3600);
+
+/// Starts the loops. They end when the shutdown begins; the shutdown waits for them.
+pub fn start(app: &Arc<App>) {
+    let lease = app.config.jobs.lease;
+    repeat(app, lease / 3, "reaper", |app| async move { reaper::round(&app).await });
+    repeat(app, APPROVALS, "approvals", |app| async move { maintenance::expire_approvals(&app).await });
+    repeat(app, TIDY, "maintenance", |app| async move { maintenance::tidy(&app).await });
+}
+
+/// Runs a round now and then, whatever became of the one before.
+fn repeat<F, Fut>(app: &Arc<App>, pause: Duration, name: &'static str, round: F)
+where
+    F: Fn(Arc<App>) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<()>> + Send,
+{
+    let (app, tasks) = (app.clone(), app.tasks.clone());
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                () = app.shutdown.cancelled() => return,
+                () = sleep(pause) => {}
+            }
+            if let Err(error) = round(app.clone()).await {
+                tracing::warn!(name, error = %status::chain(&error), "A round failed. The next one tries again.");
+            }
+        }
+    });
+}
