@@ -1,6 +1,9 @@
 //! The Flagstone server. A call comes in through `edge`, is given its context by `rpc`, is let in by the door in `cx`,
 //! changes what it changes in `tx`, and answers. ARCHITECTURE.md at the root has the map.
 
+// The futures of handlers nest deeper than the compiler looks by default.
+#![recursion_limit = "256"]
+
 pub mod app;
 pub mod attempts;
 pub mod audit;
