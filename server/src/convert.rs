@@ -5,10 +5,17 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use flagstone_api::pb;
+use flagstone_core::names::BusinessUnitName;
+use flagstone_api::google::rpc::bad_request;
+use flagstone_core::FieldViolation;
 use flagstone_core::tier::Tier;
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value as ProtoValue};
 use serde_json::{Map, Number, Value, json};
+use uuid::Uuid;
+
+use crate::directory::Directory;
+use crate::error::{Error, Result};
 
 /// Largest whole number that a double holds exactly: 2^53.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -76,6 +83,11 @@ pub fn duration(span: Duration) -> prost_types::Duration {
     prost_types::Duration::try_from(span).unwrap_or(prost_types::Duration { seconds: 315_576_000_000, nanos: 0 })
 }
 
+/// Whole seconds as a span of time.
+pub const fn seconds(seconds: i64) -> prost_types::Duration {
+    prost_types::Duration { seconds, nanos: 0 }
+}
+
 /// A tier as the contract spells it.
 pub const fn tier_to_proto(tier: Tier) -> pb::Tier {
     match tier {
@@ -106,6 +118,12 @@ pub fn enum_number<E: Into<i32>>(named: fn(&str) -> Option<E>, prefix: &str, wor
     named(&format!("{prefix}{word}")).map_or(0, Into::into)
 }
 
+/// The name of the unit that a row refers to.
+pub fn unit_name(directory: &Directory, id: Uuid) -> Result<&BusinessUnitName> {
+    let unit = directory.unit_by_id(id);
+    unit.map(|unit| &unit.name).ok_or_else(|| Error::internal(format!("unit {id} is not in the directory")))
+}
+
 /// The verdict of a policy as the audit keeps it.
 pub fn policy_result_to_json(result: &pb::PolicyResult) -> Value {
     json!({
@@ -117,6 +135,16 @@ pub fn policy_result_to_json(result: &pb::PolicyResult) -> Value {
             "field": violation.field, "message": violation.message, "fix": violation.fix,
         })).collect::<Vec<_>>(),
     })
+}
+
+/// A wrong field as the contract tells it.
+pub fn field_violation(violation: FieldViolation) -> bad_request::FieldViolation {
+    bad_request::FieldViolation {
+        field: violation.field,
+        description: violation.message,
+        reason: "FIELD_INVALID".to_owned(),
+        localized_message: None,
+    }
 }
 
 #[cfg(test)]

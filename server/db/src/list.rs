@@ -9,12 +9,10 @@
 
 use std::collections::HashMap;
 
-use diesel_async::RunQueryDsl;
-use diesel_async::methods::LoadQuery;
 use flagstone_core::Error as CoreError;
 use flagstone_core::filter::{Order, Predicate};
 use flagstone_core::page::PageKey;
-use futures::future::try_join_all;
+use futures::future::{BoxFuture, try_join_all};
 use futures::try_join;
 use uuid::Uuid;
 
@@ -120,34 +118,27 @@ impl ListQuery<'_> {
     }
 }
 
-/// Runs a list. `page` makes the query of one branch, in order and limited; `count` the one that counts it up to a
-/// limit; `key` tells where a row stands.
-async fn run<'q, R, P, C>(
-    conn: &Connection,
+/// What a query will answer. Boxed, so that a list's future has a type of its own instead of its query's.
+type Answer<'q, T> = BoxFuture<'q, Result<T, Error>>;
+
+/// Runs a list. `page` asks for the rows of one branch, in order and at most one more than a page holds; `count` asks how
+/// many there are; `key` tells where a row stands.
+async fn run<'q, R>(
+    conn: &'q Connection,
     query: &'q ListQuery<'q>,
-    page: fn(&'q ListQuery<'q>, &'q Branch) -> Result<P, Error>,
-    count: fn(&'q ListQuery<'q>, &'q Branch) -> Result<C, Error>,
-    key: impl Fn(&R) -> PageKey,
-) -> Result<Listed<R>, Error>
-where
-    R: Send,
-    P: for<'c> LoadQuery<'q, &'c Connection, R> + 'q,
-    C: for<'c> LoadQuery<'q, &'c Connection, i64> + 'q,
-{
-    let pages = query.branches.iter().map(|branch| page(query, branch)).collect::<Result<Vec<_>, _>>()?;
-    let counted = if query.count { query.branches } else { &[] };
-    let counts = counted.iter().map(|branch| count(query, branch)).collect::<Result<Vec<_>, _>>()?;
-    let (parts, counts) = try_join!(
-        try_join_all(pages.into_iter().map(|page| async move {
-            let mut conn = conn;
-            page.load(&mut conn).await
-        })),
-        try_join_all(counts.into_iter().map(|count| async move {
-            let mut conn = conn;
-            count.get_result(&mut conn).await
-        })),
-    )?;
-    let (rows, next) = query.merge(parts, key);
+    page: fn(&'q Connection, &'q ListQuery<'q>, &'q Branch) -> Result<Answer<'q, Vec<R>>, Error>,
+    count: fn(&'q Connection, &'q ListQuery<'q>, &'q Branch) -> Result<Answer<'q, i64>, Error>,
+    key: fn(&R, &str) -> PageKey,
+) -> Result<Listed<R>, Error> {
+    let (mut pages, mut counts) = (Vec::new(), Vec::new());
+    for branch in query.branches {
+        pages.push(page(conn, query, branch)?);
+        if query.count {
+            counts.push(count(conn, query, branch)?);
+        }
+    }
+    let (parts, counts) = try_join!(try_join_all(pages), try_join_all(counts))?;
+    let (rows, next) = query.merge(parts, |row| key(row, query.order.key));
     let total: i64 = counts.into_iter().sum();
     let total = i32::try_from(total.min(MAX_TOTAL)).ok().filter(|_| query.count);
     Ok(Listed { rows, next, total })

@@ -4,13 +4,11 @@
 use std::cmp::Ordering;
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{AsSelect, IntoBoxed, Select};
-use diesel::expression::SqlLiteral;
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Bool, Integer};
+use diesel::sql_types::{BigInt, Bool};
 use flagstone_core::page::{KeyPart, PageKey};
 use flagstone_core::{Error as CoreError, Reason};
 use uuid::Uuid;
@@ -102,12 +100,6 @@ impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Capped<Q> {
     }
 }
 
-/// A query for rows of a table.
-pub(super) type Rows<'q, T, R> = IntoBoxed<'q, Select<T, AsSelect<R, Pg>>, Pg>;
-
-/// A query for a one per row of a table.
-pub(super) type Ones<'q, T> = IntoBoxed<'q, Select<T, SqlLiteral<Integer>>, Pg>;
-
 /// A type that lists are ordered by.
 pub(super) trait KeyValue: Sized {
     /// As part of a page key.
@@ -170,21 +162,22 @@ macro_rules! pages {
             conn: &crate::Connection,
             query: &crate::list::ListQuery<'_>,
         ) -> Result<crate::list::Listed<$row>, crate::Error> {
-            let order = query.order.key;
-            crate::list::run(conn, query, page, count, |row: &$row| {
-                let values = match order {
-                    $($order => vec![$(crate::list::keyset::KeyValue::into_part(row.$column.clone())),+],)+
-                    _ => Vec::new(),
-                };
-                flagstone_core::page::PageKey { values }
-            })
-            .await
+            crate::list::run(conn, query, page, count, key).await
+        }
+
+        fn key(row: &$row, order: &str) -> flagstone_core::page::PageKey {
+            let values = match order {
+                $($order => vec![$(crate::list::keyset::KeyValue::into_part(row.$column.clone())),+],)+
+                _ => Vec::new(),
+            };
+            flagstone_core::page::PageKey { values }
         }
 
         fn page<'q>(
+            mut conn: &'q crate::Connection,
             query: &'q crate::list::ListQuery<'q>,
             branch: &'q crate::list::Branch,
-        ) -> Result<crate::list::keyset::Rows<'q, $table::table, $row>, crate::Error> {
+        ) -> Result<crate::list::Answer<'q, Vec<$row>>, crate::Error> {
             use diesel::dsl::SqlTypeOf;
             let mut select = matching(query, branch)?.select(<$row>::as_select());
             match query.order.key {
@@ -208,15 +201,18 @@ macro_rules! pages {
                 })+
                 order => return Err(flagstone_core::Error::internal(format!("the list has no order `{order}`")).into()),
             }
-            Ok(select.limit(query.limit()))
+            let select = select.limit(query.limit());
+            Ok(Box::pin(async move { Ok(diesel_async::RunQueryDsl::load(select, &mut conn).await?) }))
         }
 
         fn count<'q>(
+            mut conn: &'q crate::Connection,
             query: &'q crate::list::ListQuery<'q>,
             branch: &'q crate::list::Branch,
-        ) -> Result<crate::list::keyset::Capped<crate::list::keyset::Ones<'q, $table::table>>, crate::Error> {
+        ) -> Result<crate::list::Answer<'q, i64>, crate::Error> {
             let one = diesel::dsl::sql::<diesel::sql_types::Integer>("1");
-            Ok(crate::list::keyset::Capped(matching(query, branch)?.select(one)))
+            let select = crate::list::keyset::Capped(matching(query, branch)?.select(one));
+            Ok(Box::pin(async move { Ok(diesel_async::RunQueryDsl::get_result(select, &mut conn).await?) }))
         }
     };
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::Connection;
 use crate::error::Error;
-use crate::schema::{deployments, environments, requests, templates, users};
+use crate::schema::{deployments, environments, requests, roles, templates, users};
 
 /// People by username.
 pub async fn users(
@@ -22,6 +22,23 @@ pub async fn users(
         .filter(users::organization_id.eq(organization_id))
         .filter(users::username.eq_any(usernames))
         .select((users::username, users::id))
+        .load(&mut conn)
+        .await?)
+}
+
+/// Roles by id.
+pub async fn roles(
+    mut conn: &Connection,
+    organization_id: Uuid,
+    slugs: &[String],
+) -> Result<Vec<(String, Uuid)>, Error> {
+    if slugs.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(roles::table
+        .filter(roles::organization_id.eq(organization_id))
+        .filter(roles::slug.eq_any(slugs))
+        .select((roles::slug, roles::id))
         .load(&mut conn)
         .await?)
 }
