@@ -34,14 +34,17 @@ pub mod queue;
 pub mod read;
 pub mod request;
 pub mod revision;
+pub mod role;
 pub mod runner;
 #[rustfmt::skip]
 pub mod schema;
 #[cfg(any(test, feature = "testing"))]
 pub mod schema_gen;
+pub mod seed;
 pub mod session;
 pub mod signing_key;
 pub mod template;
+pub mod template_load;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tx;
