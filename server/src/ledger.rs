@@ -88,6 +88,11 @@ impl Ledger {
         self.topics.insert(topic.into());
     }
 
+    /// True while no object changed.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
     /// The bells to ring after the commit.
     pub fn topics(&self) -> impl Iterator<Item = String> + '_ {
         self.topics.iter().cloned()

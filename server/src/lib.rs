@@ -7,6 +7,7 @@
 pub mod app;
 pub mod attempts;
 pub mod audit;
+pub mod bootstrap;
 pub mod call;
 pub mod config;
 pub mod contract;
@@ -23,8 +24,10 @@ pub mod ledger;
 pub mod list;
 pub mod password_hash;
 pub mod rpc;
+pub mod runner;
 pub mod services;
 pub mod status;
+pub mod templates;
 pub mod token;
 pub mod tx;
 pub mod vault;
