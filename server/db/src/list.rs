@@ -143,3 +143,6 @@ async fn run<'q, R>(
     let total = i32::try_from(total.min(MAX_TOTAL)).ok().filter(|_| query.count);
     Ok(Listed { rows, next, total })
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::{AsSelect, IntoBoxed, Select};
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -100,6 +101,9 @@ impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Capped<Q> {
     }
 }
 
+/// A query for rows of a table.
+pub(super) type Rows<'q, T, R> = IntoBoxed<'q, Select<T, AsSelect<R, Pg>>, Pg>;
+
 /// A type that lists are ordered by.
 pub(super) trait KeyValue: Sized {
     /// As part of a page key.
@@ -178,6 +182,14 @@ macro_rules! pages {
             query: &'q crate::list::ListQuery<'q>,
             branch: &'q crate::list::Branch,
         ) -> Result<crate::list::Answer<'q, Vec<$row>>, crate::Error> {
+            let select = rows(query, branch)?;
+            Ok(Box::pin(async move { Ok(diesel_async::RunQueryDsl::load(select, &mut conn).await?) }))
+        }
+
+        fn rows<'q>(
+            query: &'q crate::list::ListQuery<'q>,
+            branch: &'q crate::list::Branch,
+        ) -> Result<crate::list::keyset::Rows<'q, $table::table, $row>, crate::Error> {
             use diesel::dsl::SqlTypeOf;
             let mut select = matching(query, branch)?.select(<$row>::as_select());
             match query.order.key {
@@ -201,8 +213,7 @@ macro_rules! pages {
                 })+
                 order => return Err(flagstone_core::Error::internal(format!("the list has no order `{order}`")).into()),
             }
-            let select = select.limit(query.limit());
-            Ok(Box::pin(async move { Ok(diesel_async::RunQueryDsl::load(select, &mut conn).await?) }))
+            Ok(select.limit(query.limit()))
         }
 
         fn count<'q>(
@@ -213,6 +224,17 @@ macro_rules! pages {
             let one = diesel::dsl::sql::<diesel::sql_types::Integer>("1");
             let select = crate::list::keyset::Capped(matching(query, branch)?.select(one));
             Ok(Box::pin(async move { Ok(diesel_async::RunQueryDsl::get_result(select, &mut conn).await?) }))
+        }
+
+        /// How the database runs the query of one branch, line by line.
+        #[cfg(test)]
+        pub(super) async fn explain(
+            mut conn: &crate::Connection,
+            query: &crate::list::ListQuery<'_>,
+            branch: &crate::list::Branch,
+        ) -> Vec<String> {
+            let explain = crate::list::tests::Explain(rows(query, branch).unwrap());
+            diesel_async::RunQueryDsl::load(explain, &mut conn).await.unwrap()
         }
     };
 }
