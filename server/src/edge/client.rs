@@ -16,7 +16,7 @@ use crate::call::{Call, Origin};
 /// The proxies that add the address they heard from.
 const FORWARDED: &str = "x-forwarded-for";
 
-/// What our own clients call themselves.
+/// What our own clients call themselves: `cli` or `web`, with `/` and a version after it.
 const CLIENT: &str = "x-flagstone-client";
 
 /// What is known of a call before anybody looked at its credential.
@@ -56,10 +56,10 @@ pub(super) fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[I
 }
 
 fn origin(headers: &HeaderMap, extensions: &Extensions) -> Origin {
-    let client = headers.get(CLIENT).map(http::HeaderValue::as_bytes);
+    let client = headers.get(CLIENT).and_then(|value| value.to_str().ok()?.split('/').next());
     match (client, extensions.get::<Wire>()) {
-        (Some(b"cli"), _) => Origin::Cli,
-        (Some(b"web"), _) | (None, Some(Wire::GrpcWeb)) => Origin::Ui,
+        (Some("cli"), _) => Origin::Cli,
+        (Some("web"), _) | (None, Some(Wire::GrpcWeb)) => Origin::Ui,
         _ => Origin::Api,
     }
 }
@@ -109,6 +109,7 @@ mod tests {
             origin(&headers, &extensions)
         };
         assert_eq!(of(Some("cli"), Wire::Grpc), Origin::Cli);
+        assert_eq!(of(Some("cli/0.1.0"), Wire::Grpc), Origin::Cli);
         assert_eq!(of(None, Wire::GrpcWeb), Origin::Ui);
         assert_eq!(of(Some("web"), Wire::Grpc), Origin::Ui);
         assert_eq!(of(None, Wire::Grpc), Origin::Api);

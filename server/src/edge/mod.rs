@@ -38,6 +38,7 @@ use tower::{ServiceBuilder, ServiceExt};
 pub use probes::is_ready;
 
 use crate::app::App;
+use crate::services::tfstate;
 
 /// Most bytes of one message, after decompression.
 pub const MESSAGE_MAX: usize = 10 * 1024 * 1024;
@@ -123,6 +124,8 @@ pub fn router(app: &Arc<App>, grpc: Routes) -> Router {
         .route("/health", get(probes::ready))
         .route("/metrics", get(metrics::page))
         .with_state(app.clone())
+        // Terraform's state backend: its callers are engines, which the service knows by passwords of their own.
+        .merge(tfstate::router(app.clone()))
         .fallback(dispatch)
         // Answers a preflight itself: it never reaches gRPC-web, which would refuse it.
         .layer(browser::cors(&app.config.edge.cors_origins))

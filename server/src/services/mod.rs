@@ -1,33 +1,73 @@
 //! The gRPC services: one file for each, with its handlers and conversions.
 
-use std::sync::Arc;
-
-use tonic::service::Routes;
-
-use crate::app::App;
-
 pub mod access;
+pub mod approval;
 mod approval_list;
-pub mod auth;
-pub mod user;
 pub mod approval_policy;
 pub mod audit;
-pub mod deployment;
-mod job_list;
-mod request_list;
+pub mod auth;
 pub mod business_unit;
+pub mod deployment;
 pub mod environment;
-pub mod request_watch;
-pub mod request_view;
-pub mod request;
+pub mod health;
 pub mod job;
-pub mod tfstate;
-pub mod runner_link;
+mod job_list;
 pub mod job_log;
-pub mod approval;
+pub mod request;
+mod request_list;
+pub mod request_view;
+pub mod request_watch;
+pub mod runner_link;
 pub mod template;
+pub mod tfstate;
+pub mod user;
+
+use std::sync::Arc;
+
+use flagstone_api::{DESCRIPTORS, pb};
+use tonic::service::{Routes, RoutesBuilder};
+
+use crate::app::App;
+use crate::edge::MESSAGE_MAX;
+use crate::error::{Error, Result};
 
 /// Every service of the contract.
-pub fn routes(_app: &Arc<App>) -> Routes {
-    Routes::default()
+pub fn routes(app: &Arc<App>) -> Routes {
+    let mut routes = RoutesBuilder::default();
+    macro_rules! add {
+        ($($module:ident::$server:ident => $service:expr,)+) => {
+            $(routes.add_service(
+                pb::$module::$server::new($service(app.clone())).max_decoding_message_size(MESSAGE_MAX),
+            );)+
+        };
+    }
+    add! {
+        access_service_server::AccessServiceServer => access::Access,
+        approval_policy_service_server::ApprovalPolicyServiceServer => approval_policy::ApprovalPolicies,
+        approval_service_server::ApprovalServiceServer => approval::Approvals,
+        audit_service_server::AuditServiceServer => audit::Audit,
+        auth_service_server::AuthServiceServer => auth::Auths,
+        business_unit_service_server::BusinessUnitServiceServer => business_unit::BusinessUnits,
+        deployment_service_server::DeploymentServiceServer => deployment::Deployments,
+        environment_service_server::EnvironmentServiceServer => environment::Environments,
+        job_service_server::JobServiceServer => job::Jobs,
+        request_service_server::RequestServiceServer => request::Requests,
+        runner_link_service_server::RunnerLinkServiceServer => runner_link::RunnerLinks,
+        template_service_server::TemplateServiceServer => template::Templates,
+        user_service_server::UserServiceServer => user::Users,
+    }
+    routes.routes()
+}
+
+/// What is served beside the contract: health, and reflection in both versions. The descriptors are served as they are, so
+/// that clients see comments and options.
+pub fn beside(routes: Routes, health: health::Server) -> Result<Routes> {
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let v1 = reflection().build_v1().map_err(Error::internal)?;
+    let v1alpha = reflection().build_v1alpha().map_err(Error::internal)?;
+    Ok(routes.add_service(health).add_service(v1).add_service(v1alpha))
 }
