@@ -64,7 +64,7 @@ pub(crate) enum Command {
     Templates(templates::Templates),
     /// Change what is deployed: order, approve, follow
     #[command(subcommand, visible_alias = "requests")]
-    Request(request::Request),
+    Request(Box<request::Request>),
     /// What waits for a decision
     #[command(subcommand, visible_alias = "approval")]
     Approvals(approvals::Approvals),

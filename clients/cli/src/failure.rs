@@ -89,17 +89,17 @@ fn details(error: &Error, text: &mut String) {
     let mut line = |line: String| {
         let _ = writeln!(text, "  {}", plain(&line));
     };
-    for violation in &error.field_violations {
+    for violation in &error.violations.fields {
         line(format!("{}: {}", violation.field, violation.description));
     }
-    for violation in &error.policy_violations {
+    for violation in &error.violations.policies {
         let place = if violation.field.is_empty() { String::new() } else { format!(" {}", violation.field) };
         line(format!("{}{place}: {} {}", violation.policy, violation.message, violation.fix));
     }
-    for violation in error.preconditions.iter().filter(|violation| violation.description != error.message) {
+    for violation in error.violations.preconditions.iter().filter(|violation| violation.description != error.message) {
         line(format!("{} {}: {}", violation.r#type, violation.subject, violation.description));
     }
-    for violation in &error.quota_violations {
+    for violation in &error.violations.quotas {
         line(format!("{}: {}", violation.subject, violation.description));
     }
     if let Some(delay) = error.retry_delay {

@@ -22,18 +22,25 @@ pub struct Error {
     pub message: String,
     /// What belongs to the reason, for instance `permission` and `scope` of ACCESS_DENIED.
     pub metadata: BTreeMap<String, String>,
-    /// Every field of the call that is wrong, with its path.
-    pub field_violations: Vec<rpc::bad_request::FieldViolation>,
-    /// What has to be different first.
-    pub preconditions: Vec<rpc::precondition_failure::Violation>,
-    /// The limits that are used up.
-    pub quota_violations: Vec<rpc::quota_failure::Violation>,
-    /// What the policies found.
-    pub policy_violations: Vec<PolicyViolation>,
+    /// What stands against the call, one entry for each thing.
+    pub violations: Box<Violations>,
     /// Do not try again before this time has passed.
     pub retry_delay: Option<Duration>,
     /// Finds the call in the server's logs and audit.
     pub correlation_id: Option<String>,
+}
+
+/// What stands against a call: all of it at once.
+#[derive(Clone, Debug, Default)]
+pub struct Violations {
+    /// Every field of the call that is wrong, with its path.
+    pub fields: Vec<rpc::bad_request::FieldViolation>,
+    /// What has to be different first.
+    pub preconditions: Vec<rpc::precondition_failure::Violation>,
+    /// The limits that are used up.
+    pub quotas: Vec<rpc::quota_failure::Violation>,
+    /// What the policies found.
+    pub policies: Vec<PolicyViolation>,
 }
 
 impl Error {
@@ -44,10 +51,7 @@ impl Error {
             reason: None,
             message: message.into(),
             metadata: BTreeMap::new(),
-            field_violations: Vec::new(),
-            preconditions: Vec::new(),
-            quota_violations: Vec::new(),
-            policy_violations: Vec::new(),
+            violations: Box::default(),
             retry_delay: None,
             correlation_id: None,
         }
@@ -96,13 +100,13 @@ impl Error {
         } else if let Some(retry) = unpack::<rpc::RetryInfo>(detail) {
             self.retry_delay = retry.retry_delay.and_then(|delay| delay.try_into().ok());
         } else if let Some(request) = unpack::<rpc::BadRequest>(detail) {
-            self.field_violations = request.field_violations;
+            self.violations.fields = request.field_violations;
         } else if let Some(failure) = unpack::<rpc::PreconditionFailure>(detail) {
-            self.preconditions = failure.violations;
+            self.violations.preconditions = failure.violations;
         } else if let Some(failure) = unpack::<rpc::QuotaFailure>(detail) {
-            self.quota_violations = failure.violations;
+            self.violations.quotas = failure.violations;
         } else if let Some(policies) = unpack::<PolicyViolations>(detail) {
-            self.policy_violations = policies.violations;
+            self.violations.policies = policies.violations;
         }
     }
 }
@@ -170,8 +174,8 @@ mod tests {
         let error = Error::from(status(Code::ResourceExhausted, details));
         assert!(error.is(ErrorReason::RateLimited));
         assert_eq!(error.retry_delay, Some(Duration::from_millis(1500)));
-        assert_eq!(error.field_violations[0].field, "a.b");
-        assert_eq!(error.policy_violations[0].policy, "policies/p");
+        assert_eq!(error.violations.fields[0].field, "a.b");
+        assert_eq!(error.violations.policies[0].policy, "policies/p");
         assert_eq!(error.correlation_id.as_deref(), Some("c-1"));
         assert_eq!(error.to_string(), "RATE_LIMITED: No.");
     }

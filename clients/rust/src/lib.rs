@@ -46,7 +46,7 @@ mod watch;
 
 pub use client::{Client, ClientBuilder};
 pub use connection::Connection;
-pub use error::Error;
+pub use error::{Error, Violations};
 pub use flagstone_api::{google, pb};
 pub use resume::Event;
 pub use tokens::{MemoryStore, TokenSlot, TokenStore, Tokens};

@@ -85,8 +85,8 @@ async fn change_password(context: &Context, current: String, new: Option<String>
         }
         match change(context, current.clone(), new).await {
             Ok(()) => return Ok(()),
-            Err(error) if !error.field_violations.is_empty() => {
-                for violation in &error.field_violations {
+            Err(error) if !error.violations.fields.is_empty() => {
+                for violation in &error.violations.fields {
                     note(&format!("  {}", violation.description));
                 }
             }

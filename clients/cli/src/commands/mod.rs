@@ -32,7 +32,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Logout => login::logout(&context).await,
         Command::Whoami(whoami) => whoami::run(&context, &whoami).await,
         Command::Templates(templates) => templates::run(&context, templates).await,
-        Command::Request(request) => request::run(&context, request).await,
+        Command::Request(request) => request::run(&context, *request).await,
         Command::Approvals(approvals) => approvals::run(&context, approvals).await,
         Command::Deployments(deployments) => deployments::run(&context, deployments).await,
         Command::Environments(environments) => environments::run(&context, environments).await,
