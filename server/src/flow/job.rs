@@ -138,7 +138,8 @@ pub async fn time_out(tx: &mut Tx, before: &JobRow, ended: bool) -> Result<JobRo
     }
     let state = before.state()?.next(JobEvent::TimeLimit, &before.name())?;
     let minutes = f64::from(before.hard_timeout_seconds) / 60.0;
-    let error = JobError::new(ErrorClass::Timeout, format!("The job took longer than {minutes:.1} minutes and was stopped."));
+    let error =
+        JobError::new(ErrorClass::Timeout, format!("The job took longer than {minutes:.1} minutes and was stopped."));
     let after = end(tx, before, state, Some(&error), lock_after(before, ended)).await?;
     failed(tx, &after, &error).await?;
     Ok(after)
@@ -219,13 +220,7 @@ async fn failed(tx: &mut Tx, job: &JobRow, error: &JobError) -> Result<()> {
     }
 }
 
-async fn end(
-    tx: &mut Tx,
-    before: &JobRow,
-    state: JobState,
-    error: Option<&JobError>,
-    lock: Lock,
-) -> Result<JobRow> {
+async fn end(tx: &mut Tx, before: &JobRow, state: JobState, error: Option<&JobError>, lock: Lock) -> Result<JobRow> {
     let after = job::end(tx, before, state, error.map(JobError::to_json).as_ref()).await?;
     release(tx, before, lock).await?;
     artifact::discard(tx, after.organization_id, after.id).await?;

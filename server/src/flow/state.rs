@@ -1,9 +1,9 @@
 //! States of workspaces as engines hand them in. The one that comes with the lock, or under a live lease while nobody
 //! has it, becomes the workspace's; one that comes late is kept aside and never lost.
 
+use flagstone_core::Error as CoreError;
 use flagstone_db::job::JobRow;
 use flagstone_db::workspace::{self, NewState, StateRow};
-use flagstone_core::Error as CoreError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

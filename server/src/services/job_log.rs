@@ -266,8 +266,7 @@ fn cut_before(row: ChunkRow, after: i64) -> Result<pb::JobLogChunk> {
 async fn head(app: &App, organization_id: Uuid, job_id: Uuid) -> Result<(LogRow, JobState)> {
     let conn = app.db.reads.get().await?;
     // Sent in this order on one connection, each sees what was committed before it.
-    let (row, log) =
-        try_join!(job::get(&conn, organization_id, job_id), job_log::get(&conn, organization_id, job_id))?;
+    let (row, log) = try_join!(job::get(&conn, organization_id, job_id), job_log::get(&conn, organization_id, job_id))?;
     let missing = || Error::from(CoreError::not_found(&format!("jobs/{job_id}")));
     Ok((log.ok_or_else(missing)?, row.ok_or_else(missing)?.state()?))
 }
@@ -290,11 +289,7 @@ fn end(after: i64, log: &LogRow, state: JobState) -> pb::JobLogEnd {
 }
 
 /// The end of a tail that may be resumed.
-fn cut(
-    after: i64,
-    reason: pb::StreamEndReason,
-    status: Option<flagstone_api::google::rpc::Status>,
-) -> pb::JobLogEnd {
+fn cut(after: i64, reason: pb::StreamEndReason, status: Option<flagstone_api::google::rpc::Status>) -> pb::JobLogEnd {
     pb::JobLogEnd {
         end: Some(pb::StreamEnd {
             last_cursor: after.to_string(),
@@ -313,7 +308,10 @@ fn decode_cursor(cursor: &str) -> Result<i64, CoreError> {
         return Ok(0);
     }
     cursor.parse().ok().filter(|seq| *seq >= 0).ok_or_else(|| {
-        CoreError::field("cursor", "is not a cursor of this log. Send one that this stream gave, or none to start anew.")
+        CoreError::field(
+            "cursor",
+            "is not a cursor of this log. Send one that this stream gave, or none to start anew.",
+        )
     })
 }
 

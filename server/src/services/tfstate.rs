@@ -87,11 +87,7 @@ impl IntoResponse for Answer {
     }
 }
 
-async fn serve(
-    State(app): State<Arc<App>>,
-    Path((unit, slug)): Path<(String, String)>,
-    request: Request,
-) -> Response {
+async fn serve(State(app): State<Arc<App>>, Path((unit, slug)): Path<(String, String)>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     // In a task of its own, like every call: an engine that is killed while it sends leaves nothing half done.
     let correlation_id = Uuid::now_v7().to_string();

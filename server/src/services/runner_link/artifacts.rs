@@ -1,6 +1,7 @@
 //! Files of a job: what its engine needs, and what it handed in. Every one is checked against its hash on the way.
 
 use async_stream::try_stream;
+use bytes::Bytes;
 use flagstone_api::pb;
 use flagstone_core::{Error as CoreError, Reason};
 use flagstone_db::artifact::{self, JobArtifactRow};
@@ -69,15 +70,15 @@ pub(super) async fn get_job_artifact(
     organization_of(&cx, cx.runner()?, job_id).await?;
     // Not on a shared connection: a large file would hold up everybody behind it.
     let tx = cx.app.db.begin(TxScope::Worker).await?;
-    let held =
-        lease::hold(&tx, &cx.caller.principal(), job_id, fence).await?.ok_or_else(|| stale(job_id, fence))?;
+    let held = lease::hold(&tx, &cx.caller.principal(), job_id, fence).await?.ok_or_else(|| stale(job_id, fence))?;
     let found = match req.kind() {
         pb::ArtifactKind::Template => packed_template(&tx, &held).await?,
         pb::ArtifactKind::PlanFile => saved_plan(&cx.app, &tx, &held).await?,
         _ => return Err(Error::field("kind", "Only TEMPLATE and PLAN_FILE can be read.")),
     };
     tx.rollback().await?;
-    let bytes = found.ok_or_else(|| CoreError::not_found(&format!("the {} of jobs/{job_id}", req.kind().as_str_name())))?;
+    let bytes =
+        found.ok_or_else(|| CoreError::not_found(&format!("the {} of jobs/{job_id}", req.kind().as_str_name())))?;
     let header = pb::ArtifactHeader {
         job: req.job,
         kind: req.kind,
@@ -86,8 +87,10 @@ pub(super) async fn get_job_artifact(
     };
     Ok(try_stream! {
         yield pb::GetJobArtifactResponse { message: Some(Message::Header(header)) };
-        for chunk in bytes.chunks(CHUNK) {
-            yield pb::GetJobArtifactResponse { message: Some(Message::Chunk(chunk.to_vec().into())) };
+        let mut bytes = Bytes::from(bytes);
+        while !bytes.is_empty() {
+            let chunk = bytes.split_to(bytes.len().min(CHUNK));
+            yield pb::GetJobArtifactResponse { message: Some(Message::Chunk(chunk)) };
         }
     })
 }

@@ -1,7 +1,7 @@
 //! Lines of a job's log on their way into the database: in order, without gap, each once.
 
 use flagstone_api::pb;
-use flagstone_core::{Error as CoreError, Reason, Violations};
+use flagstone_core::{Error as CoreError, Kind, Reason, Violations};
 use flagstone_db::job_log::NewChunk;
 use flagstone_db::{TxScope, job_log, lease};
 use futures::try_join;
@@ -37,7 +37,8 @@ pub(super) async fn append_job_logs(cx: Cx, req: pb::AppendJobLogsRequest) -> Re
         return Ok(pb::AppendJobLogsResponse { last_seq: log.last_seq });
     };
     if first.seq != log.last_seq + 1 {
-        return Err(CoreError::aborted(
+        return Err(CoreError::new(
+            Kind::OutOfRange,
             Reason::Conflict,
             format!("Lines are missing: the next one is number {}.", log.last_seq + 1),
         )
@@ -48,7 +49,7 @@ pub(super) async fn append_job_logs(cx: Cx, req: pb::AppendJobLogsRequest) -> Re
     let (first_seq, last_seq) = (first.seq, last.seq);
     let chunk = pb::JobLogChunk { cursor: String::new(), lines };
     let encoded = chunk.encode_to_vec();
-    let data = chunk.lines.iter().map(|line| line.data.as_ref());
+    let data = chunk.lines.iter().map(|line| &*line.data);
     let new = NewChunk { first_seq, last_seq, lines: &encoded, dropped: req.dropped };
     job_log::append(&tx, held.organization_id, &log, new, data).await?;
     tx.commit().await?;

@@ -63,7 +63,10 @@ struct Session {
     inbound: Streaming<pb::WorkRequest>,
     bells: BellListener,
     poll: tokio::time::Interval,
+    /// Slots that the runner has said are free, less what was offered since.
     free: usize,
+    /// Jobs that it takes at a time: what was offered while it told its free slots is not offered twice.
+    capacity: usize,
     drained: bool,
     held: HashMap<Uuid, Held>,
     /// Jobs that the runner was told to end, by fence: it is told once.
@@ -108,6 +111,7 @@ impl Session {
             bells,
             poll,
             free: 0,
+            capacity: usize::try_from(row.capacity).unwrap_or_default(),
             drained: false,
             held: HashMap::new(),
             cancelled: HashSet::new(),
@@ -284,8 +288,12 @@ impl Session {
 
     /// Fills the runner's free slots.
     async fn offer(&mut self, answers: &mut Vec<Told>) -> Result<()> {
-        while self.free > 0 && !self.drained && !self.app.shutdown.is_cancelled() {
-            let claimed = claim(&self.app, &self.claimant, &self.name, self.free).await?;
+        while !self.drained && !self.app.shutdown.is_cancelled() {
+            let free = self.free.min(self.capacity.saturating_sub(self.held.len()));
+            if free == 0 {
+                break;
+            }
+            let claimed = claim(&self.app, &self.claimant, &self.name, free).await?;
             if claimed.is_empty() {
                 break;
             }
@@ -307,16 +315,15 @@ impl Session {
             let run = row.attempt_start_time.map(|start| chrono::Utc::now() - start);
             let run = run.and_then(|run| run.to_std().ok()).unwrap_or_default();
             let deadline = now + limit.saturating_sub(run);
-            let fresh =
-                Held { fence: row.fence, lease_id, organization_id: row.organization_id, named: now, deadline };
+            let fresh = Held { fence: row.fence, lease_id, organization_id: row.organization_id, named: now, deadline };
             match self.held.entry(row.id) {
                 Entry::Occupied(known) if known.get().fence == row.fence => {}
                 Entry::Occupied(mut older) => {
                     older.insert(fresh);
-                },
+                }
                 Entry::Vacant(place) => {
                     place.insert(fresh);
-                },
+                }
             }
         }
     }

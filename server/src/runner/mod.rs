@@ -1,0 +1,123 @@
+//! The embedded runner: executes jobs inside the server process, as a client of the server's own RunnerLinkService over
+//! an in-memory connection. It holds nothing of the server but its configuration: a separate runner is this code with
+//! another connection.
+//!
+//! - `link`: the connection and its calls.
+//! - `presence`: who is there: registers, keeps the work stream, starts and stops attempts.
+//! - `attempt`: one job under one fence, from its template to its outcome.
+//! - `voice`: what the engine says, on its way into the job's log and progress.
+//! - `directory`: the private directory of an attempt.
+//! - `recovery`: what is done about attempts of which this runner lost the lease, or died.
+
+mod attempt;
+mod directory;
+mod link;
+mod presence;
+mod recovery;
+mod secrets;
+mod voice;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use flagstone_db::{TxScope, runner};
+use flagstone_engines::Engine;
+use flagstone_engines::supervisor::SupervisorCommand;
+use flagstone_engines::terraform::{Terraform, TerraformConfig};
+use tonic::service::Routes;
+
+use crate::app::App;
+use crate::config::RunnerConfig;
+use crate::error::{Error, Result};
+use crate::token::{self, TokenKind};
+use link::Link;
+use presence::Presence;
+
+/// Before the server gives up waiting for calls under way, the runner lets go of its engines.
+const BEFORE_DRAIN: Duration = Duration::from_secs(2);
+
+/// What all attempts of one runner share.
+struct Runner {
+    link: Link,
+    engine: Arc<dyn Engine>,
+    config: RunnerConfig,
+    /// Holds a directory for each attempt.
+    jobs_dir: PathBuf,
+    /// Where engines reach the state backend, without the path.
+    state_address: String,
+    /// How long a lost engine may need to end.
+    wind_down: Duration,
+}
+
+/// Starts the embedded runner. `services` are the server's, `state_address` is where engines reach the server, for
+/// instance `http://127.0.0.1:7400`. The shutdown waits until it has let go of its engines.
+///
+/// Fails when its directory cannot be made or the database cannot be reached.
+pub async fn start(app: &Arc<App>, services: Routes, state_address: String) -> Result<()> {
+    let config = app.config.runner.clone();
+    if config.capacity == 0 {
+        return Ok(());
+    }
+    let jobs_dir = app.config.data_dir.join("jobs");
+    directory::make_private(&jobs_dir).map_err(Error::internal)?;
+    let slug = own_slug(&app.config.data_dir).map_err(Error::internal)?;
+    let (credential, sha256) = token::mint(TokenKind::Runner)?;
+    let mut tx = app.db.begin(TxScope::Worker).await?;
+    runner::adopt_embedded(&mut tx, &slug, &sha256).await?;
+    tx.commit().await?;
+    let runner = Runner {
+        link: Link::in_process(crate::edge::internal_service(app, services), &credential)?,
+        engine: Arc::new(Terraform::new(terraform(&config)?)),
+        config,
+        jobs_dir,
+        state_address,
+        wind_down: app.config.jobs.wind_down,
+    };
+    let patience = app.config.drain.saturating_sub(BEFORE_DRAIN);
+    let presence = Presence::new(Arc::new(runner), app.shutdown.clone(), patience);
+    app.tasks.spawn(presence.run());
+    Ok(())
+}
+
+fn terraform(config: &RunnerConfig) -> Result<TerraformConfig> {
+    let supervisor = match &config.supervisor {
+        Some(program) => SupervisorCommand { program: program.clone(), args: vec!["supervise".into()] },
+        None => SupervisorCommand::own().map_err(Error::internal)?,
+    };
+    let mut terraform = TerraformConfig::new(supervisor);
+    terraform.binary.clone_from(&config.terraform);
+    terraform.mirror.clone_from(&config.terraform_mirror);
+    if let Some(path) = config.environment.get("PATH") {
+        terraform.path.clone_from(path);
+    }
+    Ok(terraform)
+}
+
+/// The name of the runner that belongs to this data directory: a restarted server finds the jobs that it had.
+fn own_slug(data_dir: &Path) -> io::Result<String> {
+    let path = data_dir.join("runner");
+    match std::fs::read_to_string(&path) {
+        Ok(slug) => Ok(slug.trim().to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let slug = format!("embedded-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
+            std::fs::write(&path, &slug)?;
+            Ok(slug)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_directory_has_one_runner() {
+        let dir = tempfile::tempdir().unwrap();
+        let slug = own_slug(dir.path()).unwrap();
+        assert_eq!(own_slug(dir.path()).unwrap(), slug);
+        assert!(format!("runners/{slug}").parse::<flagstone_core::names::RunnerName>().is_ok());
+    }
+}
