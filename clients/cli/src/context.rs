@@ -1,7 +1,7 @@
 //! What every command has at hand: the client, how to print, and how to find what was named in short.
 
 use flagstone_api::pb;
-use flagstone_client::{Client, Error};
+use flagstone_client::{Client, Code, Error};
 use futures::{Stream, StreamExt, TryStreamExt};
 use prost::{Message, Name};
 
@@ -37,7 +37,10 @@ impl Context {
             .token_store(FileStore::new(folder.clone(), server.clone()))
             .build()
             .await
-            .map_err(|error| Failure::Usage(error.message))?;
+            .map_err(|error| match error.code {
+                Code::InvalidArgument => Failure::Usage(error.message),
+                _ => error.into(),
+            })?;
         let unit = global.unit.map(|unit| names::alone(&unit, "businessUnits")).transpose()?;
         Ok(Self { client, format: global.output, folder, server, unit })
     }

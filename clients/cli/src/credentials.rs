@@ -55,8 +55,10 @@ impl FileSlot {
     fn all(&self) -> io::Result<BTreeMap<String, Stored>> {
         let path = self.folder.file(FILE);
         match fs::read(&path) {
-            Ok(text) => serde_json::from_slice(&text)
-                .map_err(|error| named(&path, &io::Error::new(ErrorKind::InvalidData, error))),
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| {
+                let remedy = format!("{error}. Delete the file and log in again.");
+                named(&path, &io::Error::new(ErrorKind::InvalidData, remedy))
+            }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(BTreeMap::new()),
             Err(error) => Err(named(&path, &error)),
         }

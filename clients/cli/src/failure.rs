@@ -28,6 +28,9 @@ pub(crate) enum Failure {
     /// What was waited for ended, but not well.
     #[error("{0}")]
     Awaited(String),
+    /// It is not what it was when it was looked at.
+    #[error("{0}")]
+    Conflict(String),
     /// What was waited for did not come in time.
     #[error("{0}")]
     TimedOut(String),
@@ -56,6 +59,7 @@ impl Failure {
             Self::NotFound(_) => 4,
             Self::Awaited(_) => 5,
             Self::TimedOut(_) => 6,
+            Self::Conflict(_) => 7,
             Self::Call(error) => match error.code {
                 Code::Unauthenticated | Code::PermissionDenied => 3,
                 Code::NotFound => 4,
@@ -131,7 +135,7 @@ fn advice(error: &Error) -> Option<String> {
         Some(ErrorReason::OperationInProgress) => "`flagstone request list` shows the other request.",
         Some(ErrorReason::BadCredentials) | None if error.code == Code::Unauthenticated => "Run `flagstone login`.",
         Some(ErrorReason::TokenExpired | ErrorReason::TokenReused) => "Run `flagstone login`.",
-        None if error.code == Code::Unavailable => "Is the server running there? Choose another one with --server.",
+        None if error.code == Code::Unavailable => "Is the server running? Choose another one with --server.",
         _ => return None,
     };
     Some(advice.to_owned())
@@ -184,6 +188,7 @@ mod tests {
             (Failure::Awaited(String::new()), 5),
             (Failure::TimedOut(String::new()), 6),
             (call(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", &[]), 6),
+            (Failure::Conflict(String::new()), 7),
             (call(Code::Aborted, "ETAG_MISMATCH", &[]), 7),
             (call(Code::AlreadyExists, "ALREADY_EXISTS", &[]), 7),
             (call(Code::Unavailable, "UNAVAILABLE", &[]), 8),

@@ -84,14 +84,15 @@ impl ClientBuilder {
     /// Those of [`ClientBuilder::build`], and UNAVAILABLE where the server cannot be reached.
     pub async fn connect(self) -> Result<Client, Error> {
         let (endpoint, client) = self.endpoint()?;
-        let channel = endpoint.connect().await.map_err(|error| crate::local::unreachable(&error))?;
+        let channel = endpoint.connect().await.map_err(|error| crate::local::unreachable(&self.url, &error))?;
         self.finish(channel, client).await
     }
 
     async fn finish(self, channel: tonic::transport::Channel, client: HeaderValue) -> Result<Client, Error> {
         let session = Session::new(self.store);
         session.load().await?;
-        let shared = Shared { channel, session, client, deadline: self.deadline, attempts: self.attempts };
+        let shared =
+            Shared { url: self.url, channel, session, client, deadline: self.deadline, attempts: self.attempts };
         Ok(Client { connection: Connection(Arc::new(shared)) })
     }
 

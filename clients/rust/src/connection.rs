@@ -34,6 +34,8 @@ pub struct Connection(pub(crate) Arc<Shared>);
 
 /// What the clones of a connection share.
 pub(crate) struct Shared {
+    /// Where the server is, for messages.
+    pub(crate) url: String,
     pub(crate) channel: Channel,
     pub(crate) session: Session,
     pub(crate) client: HeaderValue,
@@ -137,7 +139,7 @@ impl Connection {
             let (head, body) = response.into_parts();
             match body.collect().await {
                 Ok(body) => Answer::Whole(Response::from_parts(head, body)),
-                Err(status) => Answer::Lost(local::unreachable(&status)),
+                Err(status) => Answer::Lost(local::unreachable(&self.0.url, &status)),
             }
         };
         // A stream has no deadline of its own accord: `grpc-timeout` of its caller is kept by the channel.
@@ -152,7 +154,7 @@ impl Connection {
     }
 
     async fn channel(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
-        self.0.channel.clone().oneshot(request).await.map_err(|error| local::unreachable(&error))
+        self.0.channel.clone().oneshot(request).await.map_err(|error| local::unreachable(&self.0.url, &error))
     }
 }
 

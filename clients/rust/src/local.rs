@@ -5,9 +5,9 @@ use std::error::Error as StdError;
 
 use tonic::Status;
 
-/// The call did not reach the server, or its answer did not come back.
-pub(crate) fn unreachable(error: &(dyn StdError + 'static)) -> Status {
-    let mut message = format!("The server cannot be reached: {error}");
+/// The call did not reach the server at `url`, or its answer did not come back.
+pub(crate) fn unreachable(url: &str, error: &(dyn StdError + 'static)) -> Status {
+    let mut message = format!("{url} cannot be reached: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
         let cause_text = cause.to_string();

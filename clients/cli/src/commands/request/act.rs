@@ -20,14 +20,30 @@ pub(crate) struct Act {
     wait: Wait,
 }
 
-pub(super) async fn cancel(context: &Context, act: Act, reason: Option<String>) -> Result<(), Failure> {
-    let name = context.request_name(&act.request.name).await?;
-    let reason = reason.unwrap_or_default();
-    let request = CancelRequestRequest { name, reason, validate_only: act.dry_run, ..Default::default() };
+/// A withdrawal.
+#[derive(Args)]
+pub(crate) struct Cancel {
+    #[command(flatten)]
+    request: Named,
+    /// Why, shown in the timeline
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Show what it would do, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) async fn cancel(context: &Context, cancel: Cancel) -> Result<(), Failure> {
+    let request = CancelRequestRequest {
+        name: context.request_name(&cancel.request.name).await?,
+        reason: cancel.reason.unwrap_or_default(),
+        validate_only: cancel.dry_run,
+        ..Default::default()
+    };
     let answer = context.client.requests().cancel_request(request).await?.into_inner();
-    // It has ended: waiting for it would only call that a failure.
+    // It has ended: there is nothing to wait for.
     let wait = Wait { wait: false, timeout: None };
-    finish(context, with(answer.request, answer.effects), act.dry_run, wait).await
+    finish(context, with(answer.request, answer.effects), cancel.dry_run, wait).await
 }
 
 pub(super) async fn retry(context: &Context, act: Act) -> Result<(), Failure> {

@@ -52,7 +52,7 @@ pub(super) async fn approve(context: &Context, approve: Approve) -> Result<(), F
     present(context, &request, &approval, approve.yes || approve.dry_run).await?;
     if let Some(wanted) = approve.digest.filter(|wanted| *wanted != approval.plan_digest) {
         let text = format!("The plan's digest is {}, not {wanted}. Look at the plan again.", approval.plan_digest);
-        return Err(Failure::Awaited(text));
+        return Err(Failure::Conflict(text));
     }
     ask::consent(&format!("Approve {}?", request.code), approve.yes || approve.dry_run)?;
     let call = ApproveApprovalRequest {
@@ -107,7 +107,7 @@ async fn present(context: &Context, request: &Request, approval: &Approval, brie
         let plan = context.client.requests().get_request_plan(get).await?.into_inner();
         let shown = plan.summary.as_ref().map_or("", |summary| &summary.digest);
         if shown != approval.plan_digest {
-            return Err(Failure::Awaited(format!("{} is being planned anew. Look again in a moment.", request.code)));
+            return Err(Failure::Conflict(format!("{} is being planned anew. Look again in a moment.", request.code)));
         }
         show(&render::plan::plan(&plan));
     }

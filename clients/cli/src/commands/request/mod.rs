@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::wait::Wait;
 
-pub(crate) use act::Act;
+pub(crate) use act::{Act, Cancel};
 pub(crate) use create::{Create, Destroy, Update};
 pub(crate) use decide::{Approve, Reject};
 
@@ -45,13 +45,7 @@ pub(crate) enum Request {
     /// Reject a request
     Reject(Reject),
     /// Withdraw a request
-    Cancel {
-        #[command(flatten)]
-        act: Act,
-        /// Why, shown in the timeline
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
-    },
+    Cancel(Cancel),
     /// Send a failed request on its way again, with a fresh plan
     Retry(Act),
     /// Send a draft on its way
@@ -127,7 +121,7 @@ pub(crate) async fn run(context: &Context, request: Request) -> Result<(), Failu
         Request::Plan { request, text } => show::plan(context, &request.name, text).await,
         Request::Approve(approve) => decide::approve(context, approve).await,
         Request::Reject(reject) => decide::reject(context, reject).await,
-        Request::Cancel { act, reason } => act::cancel(context, act, reason).await,
+        Request::Cancel(cancel) => act::cancel(context, cancel).await,
         Request::Retry(act) => act::retry(context, act).await,
         Request::Submit(act) => act::submit(context, act).await,
         Request::Watch { request, until, timeout } => {
