@@ -121,13 +121,16 @@ impl ListQuery<'_> {
 /// What a query will answer. Boxed, so that a list's future has a type of its own instead of its query's.
 type Answer<'q, T> = BoxFuture<'q, Result<T, Error>>;
 
+/// Asks the database for something about one branch.
+type Ask<'q, T> = fn(&'q Connection, &'q ListQuery<'q>, &'q Branch) -> Result<Answer<'q, T>, Error>;
+
 /// Runs a list. `page` asks for the rows of one branch, in order and at most one more than a page holds; `count` asks how
 /// many there are; `key` tells where a row stands.
 async fn run<'q, R>(
     conn: &'q Connection,
     query: &'q ListQuery<'q>,
-    page: fn(&'q Connection, &'q ListQuery<'q>, &'q Branch) -> Result<Answer<'q, Vec<R>>, Error>,
-    count: fn(&'q Connection, &'q ListQuery<'q>, &'q Branch) -> Result<Answer<'q, i64>, Error>,
+    page: Ask<'q, Vec<R>>,
+    count: Ask<'q, i64>,
     key: fn(&R, &str) -> PageKey,
 ) -> Result<Listed<R>, Error> {
     let (mut pages, mut counts) = (Vec::new(), Vec::new());

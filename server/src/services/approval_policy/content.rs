@@ -242,3 +242,111 @@ pub(super) fn auto_approve_to_proto(auto: &AutoApprove) -> pb::AutoApprove {
         reason: auto.reason.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use flagstone_core::approval_policy::default_approval_policies;
+    use flagstone_core::tier::Tier;
+
+    use super::*;
+
+    fn shipped() -> ApprovalPolicy {
+        default_approval_policies().remove(0)
+    }
+
+    fn fields(wrong: Violations) -> Vec<String> {
+        wrong
+            .finish()
+            .err()
+            .map(|error| error.fields)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|wrong| wrong.field)
+            .collect()
+    }
+
+    /// What a policy shows can be sent back and changes nothing.
+    #[test]
+    fn every_field_reads_back_as_it_is_shown() {
+        for policy in default_approval_policies() {
+            let sent = pb::ApprovalPolicy {
+                display_name: policy.display_name.clone(),
+                description: policy.description.clone(),
+                priority: policy.priority,
+                r#match: Some(match_to_proto(&policy.matches)),
+                stages: policy.stages.iter().map(stage_to_proto).collect(),
+                allow_self: policy.allow_self,
+                distinct_across_stages: policy.distinct_across_stages,
+                ttl: Some(crate::convert::seconds(policy.ttl_seconds)),
+                auto_approve: policy.auto_approve.as_ref().map(auto_approve_to_proto),
+                active: policy.active,
+                ..pb::ApprovalPolicy::default()
+            };
+            let (mut merged, mut wrong) = (policy.clone(), Violations::new());
+            merge(&mut merged, &sent, &Path::ALL.map(|(_, path)| path), &mut wrong);
+            assert_eq!(merged, policy);
+            assert!(wrong.is_empty());
+        }
+    }
+
+    #[test]
+    fn without_a_mask_what_is_set_changes_and_the_rest_stays() {
+        let sent = pb::ApprovalPolicy { display_name: "New".to_owned(), ..pb::ApprovalPolicy::default() };
+        let mut wrong = Violations::new();
+        assert_eq!(mask(&sent, None, &mut wrong), [Path::DisplayName]);
+        assert_eq!(mask(&sent, Some(&FieldMask::default()), &mut wrong), [Path::DisplayName]);
+        let with_active = FieldMask { paths: vec!["active".to_owned()] };
+        assert_eq!(mask(&sent, Some(&with_active), &mut wrong), [Path::Active]);
+        let mut policy = shipped();
+        merge(&mut policy, &sent, &[Path::Active], &mut wrong);
+        assert_eq!(policy, ApprovalPolicy { active: false, ..shipped() });
+        assert!(wrong.is_empty());
+    }
+
+    #[test]
+    fn a_masked_automatic_approval_that_is_not_sent_is_taken_away() {
+        let (mut policy, mut wrong) = (shipped(), Violations::new());
+        assert!(policy.auto_approve.is_some());
+        merge(&mut policy, &pb::ApprovalPolicy::default(), &[Path::AutoApprove], &mut wrong);
+        assert_eq!(policy.auto_approve, None);
+    }
+
+    #[test]
+    fn everything_that_cannot_be_read_is_told_at_once() {
+        let sent = pb::ApprovalPolicy {
+            r#match: Some(pb::ApprovalPolicyMatch {
+                kinds: vec![pb::RequestKind::Create.into(), 0, 99],
+                tiers: vec![pb::Tier::Staging.into(), 77],
+                templates: vec!["aws-s3".to_owned()],
+                business_units: vec!["businessUnits/-".to_owned()],
+            }),
+            stages: vec![pb::ApprovalPolicyStage {
+                title: "t".to_owned(),
+                approvers: vec!["roles/bu-owner".to_owned(), "somebody".to_owned()],
+                quorum: -1,
+            }],
+            ttl: Some(prost_types::Duration { seconds: 60, nanos: 1 }),
+            auto_approve: Some(pb::AutoApprove { enabled: true, condition: 0, reason: "r".to_owned() }),
+            ..pb::ApprovalPolicy::default()
+        };
+        let (mut policy, mut wrong) = (shipped(), Violations::new());
+        let unknown = FieldMask { paths: vec!["state".to_owned()] };
+        assert_eq!(mask(&sent, Some(&unknown), &mut wrong), []);
+        merge(&mut policy, &sent, &[Path::Match, Path::Stages, Path::Ttl, Path::AutoApprove], &mut wrong);
+        assert_eq!(
+            fields(wrong),
+            [
+                "update_mask",
+                "approval_policy.match.kinds[1]",
+                "approval_policy.match.kinds[2]",
+                "approval_policy.match.tiers[1]",
+                "approval_policy.match.templates[0]",
+                "approval_policy.match.business_units[0]",
+                "approval_policy.stages[0].approvers[1]",
+                "approval_policy.ttl",
+                "approval_policy.auto_approve.condition",
+            ]
+        );
+        assert_eq!((policy.matches.tiers, policy.stages[0].quorum), (vec![Tier::Staging], 0));
+    }
+}
