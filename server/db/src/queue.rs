@@ -271,3 +271,6 @@ pub async fn jobs_ahead(mut conn: &Connection, organization_id: Uuid, job_id: Uu
         .await?;
     Ok(Some(ahead))
 }
+
+#[cfg(test)]
+mod tests;
