@@ -6,6 +6,8 @@
 mod organization;
 mod template;
 
+pub use organization::{ADMIN_PASSWORD_FILE, generate_password, write_private};
+
 use std::sync::Arc;
 
 use flagstone_core::Error as CoreError;

@@ -3,7 +3,7 @@
 
 mod environment;
 
-pub use environment::{Settings, load};
+pub use environment::{LogFormat, Secrets, Settings, load};
 
 use std::collections::BTreeMap;
 use std::fmt;

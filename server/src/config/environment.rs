@@ -233,7 +233,7 @@ impl Settings {
         config.jobs.wind_down = Duration::from_secs(self.wind_down_seconds);
         config.runner = RunnerConfig {
             capacity: self.runner_capacity,
-            terraform: self.terraform.clone(),
+            terraform: self.terraform.clone().or_else(|| in_path("terraform")),
             terraform_mirror: self.terraform_mirror.clone(),
             environment: passed_on(&self.runner_environment, env::vars()),
             supervisor: None,
@@ -266,6 +266,11 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
         address.set_ip([127, 0, 0, 1].into());
     }
     address
+}
+
+/// Where a program is, if it is on the PATH.
+fn in_path(program: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?).map(|dir| dir.join(program)).find(|path| path.is_file())
 }
 
 /// The variables that a list of names and beginnings lets through.
