@@ -1,0 +1,25 @@
+//! What all tests stand on: a real server on a database of its own, callers, people, a runner that follows a script, and
+//! the contract to walk over.
+
+pub mod app;
+pub mod caller;
+pub mod codec;
+pub mod contract;
+pub mod database;
+pub mod http;
+pub mod ledger;
+pub mod line;
+pub mod logs;
+pub mod mutations;
+pub mod people;
+pub mod requests;
+pub mod runner;
+pub mod skip;
+pub mod wait;
+pub mod world;
+
+pub use app::{PASSWORD, TestApp, TestAppBuilder};
+pub use caller::Caller;
+pub use flagstone_client::{Code, Error, pb};
+pub use runner::ScriptedRunner;
+pub use wait::wait_for;

@@ -1,0 +1,220 @@
+//! For every mutating method a state of the system in which it succeeds, and the call that does. Each is made anew: it can
+//! be asked for as often as a walk needs it. A mutating method without an entry fails every walk by name.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use flagstone_api::pb;
+use prost_reflect::{DynamicMessage, Value};
+use prost_types::FieldMask;
+
+use super::app::{PASSWORD, TestApp};
+use super::caller::Caller;
+use super::contract::{Method, set, value};
+use super::runner::ScriptedRunner;
+use super::world::{Cast, approval_policy, get_request, inputs};
+
+/// Where mutations are made ready.
+pub struct Stage {
+    pub app: TestApp,
+    pub runner: ScriptedRunner,
+    pub cast: Cast,
+    number: AtomicU32,
+}
+
+/// A call that succeeds once.
+pub struct Prepared {
+    pub caller: Caller,
+    /// Without `request_id`.
+    pub request: DynamicMessage,
+    /// The same call with another body; `None` where there is nothing but the `request_id` to change.
+    pub other: Option<DynamicMessage>,
+    /// The call ends the session that makes it: nobody is left to repeat it.
+    pub ends_session: bool,
+}
+
+impl Stage {
+    /// A server with a scripted runner.
+    pub async fn start() -> Self {
+        let app = TestApp::start().await;
+        let runner = ScriptedRunner::start(&app).await;
+        let cast = Cast::of(&app).await;
+        Self { app, runner, cast, number: AtomicU32::new(1) }
+    }
+
+    /// Ends the test. What was made ready may still wait.
+    pub async fn finish(self) {
+        drop(self.runner);
+        self.app.finish_with_jobs().await;
+    }
+
+    fn id(&self, word: &str) -> String {
+        format!("{word}-{}", self.number.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Brings the system into a state in which the method succeeds.
+    pub async fn prepare(&self, method: &Method) -> Prepared {
+        let cast = &self.cast;
+        let (caller, request) = match method.name.as_str() {
+            "Login" => return self.login(method).await,
+            "RefreshSession" => return self.refresh(method).await,
+            "Logout" => {
+                let caller = self.app.login("dev").await;
+                return Prepared { caller, request: method.request(), other: None, ends_session: true };
+            }
+            "ChangePassword" => {
+                let caller = self.app.user(&self.id("changes"), &[]).await;
+                let request = pb::ChangePasswordRequest {
+                    current_password: PASSWORD.into(),
+                    new_password: format!("{PASSWORD}-anew"),
+                    ..Default::default()
+                };
+                (caller, method.request_of(&request))
+            }
+            "CreateRequest" => {
+                let request = cast.request(cast.create_payload("development", &self.id("created")));
+                (cast.dev.clone(), method.request_of(&request))
+            }
+            "UpdateRequest" => {
+                let pending = cast.pending(&self.runner, &self.id("updated")).await;
+                let pb::request::Payload::Create(mut create) =
+                    pending.payload.clone().expect("a request has a payload")
+                else {
+                    panic!("the request creates: {pending:?}")
+                };
+                create.inputs = Some(inputs(&create.deployment_id, "changed"));
+                let request = pb::Request {
+                    name: pending.name,
+                    description: "For a walk.".into(),
+                    payload: Some(pb::request::Payload::Create(create)),
+                    ..Default::default()
+                };
+                let update_mask = Some(FieldMask { paths: vec!["description".into(), "create".into()] });
+                let request = pb::UpdateRequestRequest { request: Some(request), update_mask, ..Default::default() };
+                (cast.admin.clone(), method.request_of(&request))
+            }
+            "SubmitRequest" => {
+                let mut draft = cast.request(cast.create_payload("development", &self.id("submitted")));
+                draft.draft = true;
+                let draft = cast.dev.requests().create_request(draft).await.expect("a draft is stored").into_inner();
+                let request = pb::SubmitRequestRequest { name: draft.name, ..Default::default() };
+                (cast.dev.clone(), method.request_of(&request))
+            }
+            "CancelRequest" => {
+                let name = cast.pending(&self.runner, &self.id("cancelled")).await.name;
+                let request = pb::CancelRequestRequest { name, reason: "No need.".into(), ..Default::default() };
+                (cast.admin.clone(), method.request_of(&request))
+            }
+            "RetryRequest" => {
+                let request = cast.create(&cast.dev, "development", &self.id("retried")).await;
+                let job = self.runner.take_job(&get_request(&cast.dev, &request.name).await.jobs[0]).await;
+                self.runner.fail(&job, pb::ErrorClass::Engine, false).await.expect("a plan may fail");
+                let request = pb::RetryRequestRequest { name: request.name, ..Default::default() };
+                (cast.dev.clone(), method.request_of(&request))
+            }
+            "ApproveApproval" | "RejectApproval" => {
+                let pending = cast.pending(&self.runner, &self.id("decided")).await;
+                let mut message = method.request();
+                let digest = pending.plan.as_ref().expect("a pending request has a plan").digest.clone();
+                for (field, text) in [
+                    ("name", pending.approval),
+                    ("content_hash", pending.content_hash),
+                    ("plan_digest", digest),
+                    ("comment", "Seen.".to_owned()),
+                ] {
+                    set(&mut message, field, Value::String(text));
+                }
+                (cast.approver.clone(), message)
+            }
+            "UpdateApprovalPolicy" => {
+                let policy = approval_policy(&cast.admin).await;
+                let approval_policy =
+                    pb::ApprovalPolicy { name: policy.name, display_name: self.id("Policy"), ..Default::default() };
+                let request = pb::UpdateApprovalPolicyRequest {
+                    approval_policy: Some(approval_policy),
+                    update_mask: Some(FieldMask { paths: vec!["display_name".into()] }),
+                    ..Default::default()
+                };
+                (cast.admin.clone(), method.request_of(&request))
+            }
+            "CancelJob" => {
+                let request = cast.create(&cast.dev, "development", &self.id("stopped")).await;
+                let name = get_request(&cast.dev, &request.name).await.jobs[0].clone();
+                (cast.dev.clone(), method.request_of(&pb::CancelJobRequest { name, ..Default::default() }))
+            }
+            name => panic!("no state is known in which {name} succeeds: add one to tests/it/support/mutations.rs"),
+        };
+        let other = Some(with_another_text(&request));
+        Prepared { caller, request, other, ends_session: false }
+    }
+
+    async fn login(&self, method: &Method) -> Prepared {
+        let mut sent = pb::LoginRequest { identifier: "dev".into(), password: PASSWORD.into(), ..Default::default() };
+        let request = method.request_of(&sent);
+        sent.identifier = "DEV".into();
+        let other = Some(method.request_of(&sent));
+        Prepared { caller: self.app.anonymous(), request, other, ends_session: false }
+    }
+
+    async fn refresh(&self, method: &Method) -> Prepared {
+        let mut sent = pb::RefreshSessionRequest::default();
+        let mut message = async || {
+            sent.refresh_token = self.app.session("dev").await.refresh_token;
+            method.request_of(&sent)
+        };
+        let (request, other) = (message().await, Some(message().await));
+        Prepared { caller: self.app.anonymous(), request, other, ends_session: false }
+    }
+}
+
+/// The message with one text changed that names no object: the body is another then, whatever the method makes of it.
+fn with_another_text(message: &DynamicMessage) -> DynamicMessage {
+    let mut other = message.clone();
+    let path = text_fields(message).into_iter().next().expect("a request has a text beside names");
+    set(&mut other, &path, Value::String("another-text-of-twenty".into()));
+    other
+}
+
+/// Paths of texts that name no object, in the message itself and one level below.
+fn text_fields(message: &DynamicMessage) -> Vec<String> {
+    use prost_reflect::{Kind, ReflectMessage};
+    let is_free = |name: &str| !matches!(name, "name" | "parent" | "request_id");
+    let mut paths = Vec::new();
+    for field in message.descriptor().fields().filter(|field| !field.is_list() && !field.is_map()) {
+        match field.kind() {
+            Kind::String if is_free(field.name()) => paths.push(field.name().to_owned()),
+            Kind::Message(inner) if inner.package_name() == "flagstone.v1" => {
+                let below = inner
+                    .fields()
+                    .filter(|field| matches!(field.kind(), Kind::String) && !field.is_list() && is_free(field.name()));
+                paths.extend(below.map(|inner| format!("{}.{}", field.name(), inner.name())));
+            }
+            _ => {}
+        }
+    }
+    // An object's own etag would be refused for what it is.
+    paths.sort_by_key(|path| path.ends_with("etag"));
+    paths
+}
+
+/// Path of the etag that a method takes, if it takes one.
+pub fn etag_path(method: &Method) -> Option<String> {
+    if method.takes("etag") {
+        return Some("etag".into());
+    }
+    method.input().fields().find_map(|field| match field.kind() {
+        prost_reflect::Kind::Message(inner)
+            if method.takes("update_mask") && inner.get_field_by_name("etag").is_some() =>
+        {
+            Some(format!("{}.etag", field.name()))
+        }
+        _ => None,
+    })
+}
+
+/// The call under this `request_id`.
+pub fn with_request_id(request: &DynamicMessage, id: &str) -> DynamicMessage {
+    let mut request = request.clone();
+    assert!(value(&request, "request_id").is_some(), "a mutation takes a request_id");
+    set(&mut request, "request_id", Value::String(id.to_owned()));
+    request
+}

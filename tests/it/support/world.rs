@@ -1,0 +1,215 @@
+//! An organization in which everything exists at least once: for each pattern of a resource name an object that one can
+//! read, and enough of each kind that a list has more than one page.
+
+use std::collections::BTreeMap;
+
+use flagstone_api::pb;
+use prost_types::Struct;
+use prost_types::value::Kind;
+
+use super::app::TestApp;
+use super::caller::Caller;
+use super::database::run;
+use super::people::Organization;
+use super::runner::ScriptedRunner;
+use super::wait::wait_for;
+
+/// Who acts in a world, and where.
+#[derive(Clone)]
+pub struct Cast {
+    pub admin: Caller,
+    pub dev: Caller,
+    pub approver: Caller,
+    /// `businessUnits/sandbox`.
+    pub unit: String,
+    /// `templates/config-bundle`.
+    pub template: String,
+}
+
+impl Cast {
+    /// The people of the default organization.
+    pub async fn of(app: &TestApp) -> Self {
+        Self {
+            admin: app.as_admin().await,
+            dev: app.as_dev().await,
+            approver: app.as_approver().await,
+            unit: "businessUnits/sandbox".into(),
+            template: "templates/config-bundle".into(),
+        }
+    }
+}
+
+impl From<Organization> for Cast {
+    fn from(organization: Organization) -> Self {
+        let Organization { admin, dev, approver, unit, template } = organization;
+        Self { admin, dev, approver, unit, template }
+    }
+}
+
+/// What exists, by the pattern of its name.
+pub struct World {
+    pub cast: Cast,
+    names: BTreeMap<&'static str, String>,
+    /// A staging request that waits for approval.
+    pub pending: pb::Request,
+}
+
+impl World {
+    /// Builds it: a deployment that was created and then changed, both by the developer in development and approved by
+    /// policy, and a request of the administrator in staging that waits for approval.
+    pub async fn build(app: &TestApp, runner: &ScriptedRunner, cast: Cast) -> Self {
+        // Ids that no other organization uses.
+        let [one, two] = ["one", "two"].map(|id| format!("{}-{id}", cast.template.trim_start_matches("templates/")));
+        let created = cast.create(&cast.dev, "development", &one).await;
+        let created = finish_request(runner, &cast.dev, &created).await;
+        let update = pb::request::Payload::Update(pb::UpdatePayload {
+            deployment: created.deployment.clone(),
+            inputs: Some(inputs(&one, "second")),
+            ..Default::default()
+        });
+        let changed = cast.submit(&cast.dev, update).await;
+        let changed = finish_request(runner, &cast.dev, &changed).await;
+        let pending = cast.create(&cast.admin, "staging", &two).await;
+        let pending = plan_request(runner, &cast.admin, &pending).await;
+        assert_eq!(pending.state(), pb::RequestState::PendingApproval, "{pending:?}");
+        more_pages(app).await;
+        let names = BTreeMap::from([
+            ("businessUnits/*", cast.unit.clone()),
+            ("businessUnits/*/environments/*", format!("{}/environments/development", cast.unit)),
+            ("businessUnits/*/requests/*", changed.name.clone()),
+            ("businessUnits/*/deployments/*", changed.deployment.clone()),
+            ("businessUnits/*/deployments/*/revisions/*", format!("{}/revisions/1", changed.deployment)),
+            ("approvals/*", changed.approval.clone()),
+            ("jobs/*", changed.jobs.last().expect("a completed request has jobs").clone()),
+            ("templates/*", cast.template.clone()),
+            ("templates/*/versions/*", format!("{}/versions/1.0.0", cast.template)),
+            ("approvalPolicies/*", approval_policy(&cast.admin).await.name),
+        ]);
+        Self { cast, names, pending }
+    }
+
+    /// Another object than [`Self::name`], where there is one.
+    pub fn other(&self, pattern: &str) -> Option<&str> {
+        match pattern {
+            "businessUnits/*/requests/*" => Some(&self.pending.name),
+            "approvals/*" => Some(&self.pending.approval),
+            "jobs/*" => self.pending.jobs.first().map(String::as_str),
+            _ => None,
+        }
+    }
+
+    /// The object that a pattern of names has here.
+    pub fn name(&self, pattern: &str) -> &str {
+        let found = self.names.get(pattern);
+        found.unwrap_or_else(|| panic!("no object has a name like {pattern}: add one to tests/it/support/world.rs"))
+    }
+}
+
+impl Cast {
+    /// A new request for a deployment of the cast's template.
+    pub async fn create(&self, requester: &Caller, environment: &str, deployment: &str) -> pb::Request {
+        self.submit(requester, self.create_payload(environment, deployment)).await
+    }
+
+    /// What asks for a deployment of the cast's template.
+    pub fn create_payload(&self, environment: &str, deployment: &str) -> pb::request::Payload {
+        pb::request::Payload::Create(pb::CreatePayload {
+            template_version: format!("{}/versions/1.0.0", self.template),
+            environment: format!("{}/environments/{environment}", self.unit),
+            deployment_id: deployment.to_owned(),
+            inputs: Some(inputs(deployment, "first")),
+            cost_center: "CC-1".into(),
+            ..Default::default()
+        })
+    }
+
+    /// What asks for a request with this payload.
+    pub fn request(&self, payload: pb::request::Payload) -> pb::CreateRequestRequest {
+        let tags = BTreeMap::from([("owner".to_owned(), "tests".to_owned())]);
+        let request = pb::Request { payload: Some(payload), tags, ..Default::default() };
+        pb::CreateRequestRequest { parent: self.unit.clone(), request: Some(request), ..Default::default() }
+    }
+
+    /// A new request with this payload.
+    pub async fn submit(&self, requester: &Caller, payload: pb::request::Payload) -> pb::Request {
+        let answer = requester.requests().create_request(self.request(payload)).await;
+        answer.unwrap_or_else(|status| panic!("a request is created: {:?}", super::Error::from(status))).into_inner()
+    }
+
+    /// A request whose plan waits for the approver.
+    pub async fn pending(&self, runner: &ScriptedRunner, deployment: &str) -> pb::Request {
+        let request = self.create(&self.admin, "staging", deployment).await;
+        let request = plan_request(runner, &self.admin, &request).await;
+        assert_eq!(request.state(), pb::RequestState::PendingApproval, "{request:?}");
+        request
+    }
+}
+
+/// Inputs of `config-bundle`.
+pub fn inputs(name: &str, note: &str) -> Struct {
+    let text = |text: &str| prost_types::Value { kind: Some(Kind::StringValue(text.to_owned())) };
+    let entries = Struct { fields: BTreeMap::from([("GREETING".to_owned(), text("hello"))]) };
+    Struct {
+        fields: BTreeMap::from([
+            ("name".to_owned(), text(name)),
+            ("label".to_owned(), text("blue")),
+            ("revision_note".to_owned(), text(note)),
+            ("entries".to_owned(), prost_types::Value { kind: Some(Kind::StructValue(entries)) }),
+        ]),
+    }
+}
+
+/// The request as it is now.
+pub async fn get_request(caller: &Caller, name: &str) -> pb::Request {
+    let request = pb::GetRequestRequest { name: name.to_owned() };
+    caller.requests().get_request(request).await.expect("the request can be read").into_inner()
+}
+
+/// Makes the plan that a request waits for.
+pub async fn plan_request(runner: &ScriptedRunner, caller: &Caller, request: &pb::Request) -> pb::Request {
+    let request = get_request(caller, &request.name).await;
+    let job = request.jobs.last().unwrap_or_else(|| panic!("a request in planning has a job: {request:?}"));
+    let assignment = runner.take_job(job).await;
+    runner.run(&assignment).await.expect("the plan is taken");
+    get_request(caller, &request.name).await
+}
+
+/// Brings a request that is approved by policy to its end.
+pub async fn finish_request(runner: &ScriptedRunner, caller: &Caller, request: &pb::Request) -> pb::Request {
+    let planned = plan_request(runner, caller, request).await;
+    apply_request(runner, caller, &planned).await
+}
+
+/// Carries out an approved request.
+pub async fn apply_request(runner: &ScriptedRunner, caller: &Caller, request: &pb::Request) -> pb::Request {
+    let approved = wait_for("the request is approved", async || {
+        let now = get_request(caller, &request.name).await;
+        (now.state() == pb::RequestState::Approved).then_some(now)
+    })
+    .await;
+    let assignment = runner.take_job(approved.jobs.last().expect("an approved request has a job")).await;
+    runner.run(&assignment).await.expect("the apply is taken");
+    let completed = get_request(caller, &request.name).await;
+    assert_eq!(completed.state(), pb::RequestState::Completed, "{completed:?}");
+    completed
+}
+
+/// The first approval policy.
+pub async fn approval_policy(caller: &Caller) -> pb::ApprovalPolicy {
+    let policies = caller.approval_policies().list_approval_policies(pb::ListApprovalPoliciesRequest::default()).await;
+    let policies = policies.expect("approval policies can be listed").into_inner().approval_policies;
+    policies.into_iter().next().expect("approval policies ship")
+}
+
+/// What a world has two of only so that its lists have pages: an older version of each template.
+async fn more_pages(app: &TestApp) {
+    run(
+        &app.sql,
+        "INSERT INTO template_versions (id, organization_id, template_id, version, sort_key, engine, manifest, input_schema,
+           output_schema, entrypoint, artifact_sha256, artifact_size, soft_timeout_seconds, hard_timeout_seconds, state, creator)
+         SELECT gen_random_uuid(), organization_id, template_id, '0.9.0', '0' || sort_key, engine, manifest, input_schema,
+           output_schema, entrypoint, artifact_sha256, artifact_size, soft_timeout_seconds, hard_timeout_seconds, state, creator
+         FROM template_versions WHERE version = '1.0.0' ON CONFLICT DO NOTHING",
+    )
+    .await;
+}
