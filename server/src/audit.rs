@@ -15,6 +15,9 @@ use crate::ledger::Ledger;
 /// Longest user agent that is kept, in characters.
 const USER_AGENT_MAX: usize = 255;
 
+/// Under this key an error carries the row id of its unit to its audit event, and no further.
+pub const UNIT_KEY: &str = "business_unit_id";
+
 /// One audit event to write.
 #[derive(Debug)]
 pub struct Entry {
@@ -163,7 +166,7 @@ pub async fn failure(cx: &Cx, user: &UserCaller, error: &CoreError) -> Result<()
     let details = json!({
         "method": cx.method.path, "reason": error.reason.as_str(), "fields": fields, "policies": policies,
     });
-    let unit = error.metadata.get("business_unit_id").and_then(|id| Uuid::parse_str(id).ok());
+    let unit = error.metadata.get(UNIT_KEY).and_then(|id| Uuid::parse_str(id).ok());
     let entry = Entry::unsuccessful(
         user.organization_id,
         &user.name.to_string(),

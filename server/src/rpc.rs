@@ -55,7 +55,7 @@ where
 async fn settle<Resp: Message + Default>(cx: &Cx, answer: Result<Resp>) -> Result<Resp> {
     match answer {
         Err(Error::Replay(bytes)) => Resp::decode(bytes.as_slice()).map_err(Error::internal),
-        Err(Error::Core(error)) => {
+        Err(Error::Core(mut error)) => {
             if let Caller::User(user) = &cx.caller
                 && !cx.method.is_read()
                 && is_the_callers(error.kind)
@@ -63,6 +63,7 @@ async fn settle<Resp: Message + Default>(cx: &Cx, answer: Result<Resp>) -> Resul
             {
                 tracing::warn!(error = %unwritten, "The audit event of a failed attempt could not be written.");
             }
+            error.metadata.remove(audit::UNIT_KEY);
             Err(Error::Core(error))
         }
         other => other,

@@ -268,7 +268,7 @@ async fn permitted(tx: &mut Tx, findings: Findings) -> Result<Proposal> {
     }
     findings.into_proposal().map_err(|error| match error {
         // For the audit event of the failure.
-        Error::Core(error) => Error::Core(error.with("business_unit_id", &unit_id)),
+        Error::Core(error) => Error::Core(error.with(crate::audit::UNIT_KEY, &unit_id)),
         other => other,
     })
 }
