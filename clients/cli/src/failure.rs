@@ -93,7 +93,9 @@ fn details(error: &Error, text: &mut String) {
     let mut line = |line: String| {
         let _ = writeln!(text, "  {}", plain(&line));
     };
-    for violation in &error.violations.fields {
+    // A policy's violation is told with the policy, below.
+    let of_policy = |field: &str| error.violations.policies.iter().any(|violation| violation.field == field);
+    for violation in error.violations.fields.iter().filter(|violation| !of_policy(&violation.field)) {
         line(format!("{}: {}", violation.field, violation.description));
     }
     for violation in &error.violations.policies {

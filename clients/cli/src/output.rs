@@ -11,7 +11,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::text::{one_line, plain};
+use crate::text::{one_line, plain, whole};
 
 /// How to print what comes back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -97,7 +97,23 @@ pub(crate) fn to_json<T: Message + Name>(message: &T) -> Result<Value, Failure> 
     let descriptor =
         descriptor.ok_or_else(|| io::Error::other(format!("{} is not in the contract", T::full_name())))?;
     let message = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice()).map_err(io::Error::other)?;
-    Ok(serde_json::to_value(&message).map_err(io::Error::other)?)
+    let mut json = serde_json::to_value(&message).map_err(io::Error::other)?;
+    whole_numbers(&mut json);
+    Ok(json)
+}
+
+/// Writes 1.0 as 1: what was an integer in a template's inputs looks like one again.
+fn whole_numbers(json: &mut Value) {
+    match json {
+        Value::Number(number) if number.is_f64() => {
+            if let Some(integer) = number.as_f64().and_then(whole) {
+                *json = integer.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(members) => members.values_mut().for_each(whole_numbers),
+        _ => {}
+    }
 }
 
 /// The width of the terminal, where stdout is one: only there lines are wrapped.
@@ -163,6 +179,13 @@ mod tests {
     fn an_object_has_a_line_for_each_field_that_is_set() {
         assert_eq!(lines(&unit("a", ""), COLUMNS), "NAME   a\n");
         assert_eq!(lines(&unit("a", "b\nc"), COLUMNS), "NAME   a\nTITLE  b\n       c\n");
+    }
+
+    #[test]
+    fn whole_numbers_are_written_as_such() {
+        let fields = [("a".to_owned(), 1.0.into()), ("b".to_owned(), 1.5.into())].into();
+        let deployment = pb::Deployment { inputs: Some(prost_types::Struct { fields }), ..Default::default() };
+        assert_eq!(to_json(&deployment).unwrap().to_string(), r#"{"inputs":{"a":1,"b":1.5}}"#);
     }
 
     #[test]

@@ -10,26 +10,15 @@ use crate::output::note;
 use crate::text::one_line;
 
 /// Shows how far something is.
+#[derive(Default)]
 pub(crate) struct Progress {
+    /// Made when there is something to show.
     bar: Option<ProgressBar>,
-    /// The line that was printed last.
+    /// The line that was printed last, where there is no bar.
     last: String,
 }
 
 impl Progress {
-    pub(crate) fn new() -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(100);
-            // The template is a constant; a wrong one would only cost the look.
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {wide_bar} {percent:>3}%  {msg}") {
-                bar.set_style(style);
-            }
-            bar.enable_steady_tick(Duration::from_millis(100));
-            bar
-        });
-        Self { bar, last: String::new() }
-    }
-
     /// Says something that stays.
     pub(crate) fn say(&mut self, line: &str) {
         match &self.bar {
@@ -41,6 +30,9 @@ impl Progress {
     /// Shows the state, and how far the job under way is.
     pub(crate) fn show(&mut self, state: &str, progress: Option<&JobProgress>) {
         let step = progress.map(describe).unwrap_or_default();
+        if self.bar.is_none() && std::io::stderr().is_terminal() {
+            self.bar = Some(bar());
+        }
         match &self.bar {
             Some(bar) => {
                 bar.set_prefix(state.to_owned());
@@ -57,19 +49,25 @@ impl Progress {
             }
         }
     }
+}
 
-    /// Takes the bar away.
-    pub(crate) fn end(&self) {
+/// Takes the bar away.
+impl Drop for Progress {
+    fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.end();
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::new(100);
+    // The template is a constant; a wrong one would only cost the look.
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {wide_bar} {percent:>3}%  {msg}") {
+        bar.set_style(style);
     }
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
 }
 
 fn describe(progress: &JobProgress) -> String {

@@ -91,7 +91,7 @@ pub(crate) fn object(members: &Struct) -> serde_json::Value {
 }
 
 /// The integer, where the number is one that a floating point number holds exactly.
-fn whole(number: f64) -> Option<i64> {
+pub(crate) fn whole(number: f64) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "checked: whole and within the exact range")]
     (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use flagstone_api::pb::{Job, JobState, Request, RequestState, RequestUpdate, TimelineEntry};
+use flagstone_api::pb::{Job, JobProgress, JobState, Request, RequestState, RequestUpdate, TimelineEntry};
 use flagstone_client::Event;
 use futures::{TryStreamExt, pin_mut};
 
@@ -45,7 +45,7 @@ pub(crate) async fn request(
 ) -> Result<Request, Failure> {
     let updates = context.client.watch_request(name, "");
     pin_mut!(updates);
-    let mut progress = Progress::new();
+    let mut progress = Progress::default();
     let mut last = Request::default();
     while let Some(Event::Item(update)) = updates.try_next().await? {
         if let Some(format) = each {
@@ -69,7 +69,13 @@ fn tell(progress: &mut Progress, update: &RequestUpdate) {
     if waits && update.timeline.iter().any(|entry| entry.state() == RequestState::PendingApproval) {
         progress.say(&format!("         Waits for approval: flagstone request approve {}", request.code));
     }
-    progress.show(&format!("{} {}", request.code, state_word(request.state())), update.progress.as_ref());
+    progress.show(&format!("{} {}", request.code, state_word(request.state())), progress_of(update));
+}
+
+/// How far the job under way is. After the end the last one's is of no interest.
+fn progress_of(update: &RequestUpdate) -> Option<&JobProgress> {
+    let over = update.request.as_ref().is_some_and(|request| is_over(request.state()));
+    update.progress.as_ref().filter(|_| !over)
 }
 
 /// One entry of a timeline.
@@ -88,7 +94,7 @@ fn timeline_line(code: &str, entry: &TimelineEntry) -> String {
 pub(crate) async fn job(context: &Context, name: &str, each: Option<Format>) -> Result<Job, Failure> {
     let updates = context.client.watch_job(name, "");
     pin_mut!(updates);
-    let mut progress = Progress::new();
+    let mut progress = Progress::default();
     let mut last = Job::default();
     while let Some(Event::Item(update)) = updates.try_next().await? {
         if let Some(format) = each {

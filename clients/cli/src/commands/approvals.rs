@@ -1,7 +1,7 @@
 //! What waits for a decision. Deciding is `request approve` and `request reject`.
 
 use clap::Subcommand;
-use flagstone_api::pb::{Approval, GetApprovalRequest, ListApprovalsRequest};
+use flagstone_api::pb::{Approval, ApprovalState, GetApprovalRequest, ListApprovalsRequest};
 
 use crate::cli::Listing;
 use crate::context::Context;
@@ -59,7 +59,11 @@ pub(crate) const FIELDS: &[Column<Approval>] = &[
         };
         a.decisions.iter().map(decision).collect::<Vec<_>>().join("\n")
     }),
-    ("You", |a| if a.can_decide { "may decide now".to_owned() } else { a.cannot_decide_reason.clone() }),
+    ("You", |a| match (a.state() == ApprovalState::Pending, a.can_decide) {
+        (false, _) => String::new(),
+        (true, true) => "may decide now".to_owned(),
+        (true, false) => a.cannot_decide_reason.clone(),
+    }),
     ("Expires", |a| time(a.expire_time.as_ref())),
 ];
 

@@ -47,9 +47,13 @@ fn permissions(held: &GetMyPermissionsResponse) -> String {
         text.push_str(&format!("{title}\n"));
         let width = scope.permissions.iter().map(|held| held.permission.len()).max().unwrap_or_default();
         for held in &scope.permissions {
-            let own = if held.own_team_only { ", own only" } else { "" };
-            let (permission, roles) = (&held.permission, names(&held.roles));
-            text.push_str(&format!("  {permission:width$}  {} ({roles}{own})\n", one_line(&held.description)));
+            let mut notes: Vec<String> = held.roles.iter().map(|role| id(role)).collect();
+            if held.own_team_only {
+                notes.push("own only".to_owned());
+            }
+            let notes = if notes.is_empty() { notes.concat() } else { format!(" ({})", notes.join(", ")) };
+            let (permission, description) = (&held.permission, one_line(&held.description));
+            text.push_str(&format!("  {permission:width$}  {description}{notes}\n"));
         }
     }
     text
