@@ -88,10 +88,12 @@ impl Error {
         }
     }
 
-    /// This error for a caller who asked for `name`: an absent row becomes "`name` was not found".
+    /// This error for a caller who named `name`: an absent row becomes "`name` was not found", one in the way
+    /// "`name` exists already".
     pub fn about(self, name: &impl fmt::Display) -> CoreError {
         match self {
             Self::NotFound => CoreError::not_found(name),
+            Self::Unique { .. } => CoreError::already_exists(name),
             other => other.into(),
         }
     }

@@ -11,7 +11,7 @@ use flagstone_core::names::{DeploymentName, EnvironmentName, Slug, TemplateName,
 use flagstone_core::policy::{PolicyResult, PolicyTarget, Subject, enforce, evaluate};
 use flagstone_core::request::{Content, RequestKind, content_hash};
 use flagstone_core::tier::Tier;
-use flagstone_core::{Error as CoreError, Kind, Violations, tags};
+use flagstone_core::{Error as CoreError, Kind, Reason, Violations, tags};
 use flagstone_db::deployment::DeploymentRow;
 use flagstone_db::environment::EnvironmentRow;
 use flagstone_db::template::{TemplateRow, TemplateVersionRow};
@@ -528,7 +528,7 @@ fn inputs(
             Ok(Some((inputs, shown)))
         }
         // Too large is told by itself: nothing was looked at.
-        Err(error) if error.fields.is_empty() => Err(error.into()),
+        Err(error) if error.reason == Reason::PayloadTooLarge => Err(error.into()),
         Err(error) => {
             wrong.extend(error.fields);
             Ok(None)
