@@ -56,6 +56,7 @@ async fn nobody_decides_their_own_request_whatever_they_may_else() {
         assert_eq!(person.request(&request.name).await.state(), RequestState::PendingApproval);
         person.try_cancel(&request.name).await.unwrap();
     }
+    drop(runner);
     line.finish().await;
 }
 
@@ -70,6 +71,7 @@ async fn a_developer_neither_decides_nor_sees_approvals() {
     assert_eq!(error.message.replace(&request.approval, ""), unknown.message.replace(&absent.approval, ""));
     refused(line.dev.try_reject(&request, "no").await, ErrorReason::NotFound);
     line.admin.try_cancel(&request.name).await.unwrap();
+    drop(runner);
     line.finish().await;
 }
 
@@ -86,6 +88,7 @@ async fn who_may_decide_but_is_not_named_by_the_stage_is_refused() {
     assert!(!owner.approval(&request.approval).await.can_decide);
     line.approver.approve(&request).await;
     line.admin.try_cancel(&request.name).await.unwrap();
+    drop(runner);
     line.finish().await;
 }
 
@@ -115,6 +118,7 @@ async fn of_two_who_decide_at_once_one_wins_and_one_job_follows() {
         let approval = line.approver.approval(&request.approval).await;
         assert_eq!(approval.decisions.len(), 1, "{approval:?}");
     }
+    drop(runner);
     line.finish().await;
 }
 
@@ -131,6 +135,7 @@ async fn a_request_that_was_taken_back_cannot_be_approved_and_frees_its_id() {
     let again = pending(&line.dev, &runner, order("limits")).await;
     assert_eq!(again.deployment, request.deployment);
     line.dev.try_cancel(&again.name).await.unwrap();
+    drop(runner);
     line.finish().await;
 }
 
@@ -159,6 +164,7 @@ async fn a_rejection_needs_a_reason_and_keeps_it() {
     let retry = pb::RetryRequestRequest { name: request.name.clone(), ..Default::default() };
     let retried = line.dev.requests().retry_request(retry).await.map_err(Into::into);
     refused(retried, ErrorReason::WrongState);
+    drop(runner);
     line.finish().await;
 }
 
@@ -184,6 +190,7 @@ async fn a_decision_about_something_else_than_what_would_happen_does_not_count()
     assert_eq!(line.dev.request(&request.name).await.state(), RequestState::PendingApproval);
     line.approver.approve(&request).await;
     line.dev.try_cancel(&request.name).await.unwrap();
+    drop(runner);
     line.finish().await;
 }
 
@@ -205,6 +212,7 @@ async fn a_quorum_of_two_needs_two_people() {
     let assignment = runner.take_job(request.jobs.last().unwrap()).await;
     assert_eq!(assignment.kind(), JobKind::Apply);
     runner.run(&assignment).await.unwrap();
+    drop(runner);
     line.finish().await;
 }
 
@@ -226,6 +234,7 @@ async fn what_nobody_decides_in_time_expires() {
     assert_eq!(line.approver.approval(&request.approval).await.state(), ApprovalState::Expired);
     refused(line.approver.try_approve(&request).await, ErrorReason::WrongState);
     until("the id of the deployment is free", || async { line.dev.try_order(order("limits")).await.is_ok() }).await;
+    drop(runner);
     line.app.finish_with_jobs().await;
 }
 
@@ -238,5 +247,6 @@ async fn a_cancelled_create_leaves_a_deleted_deployment_and_no_revision() {
     let deleted = "SELECT state FROM deployments WHERE last_request_id = $1 OR id = (SELECT deployment_id FROM requests WHERE id = $1)";
     assert_eq!(line.sql.one::<String>(deleted, &[&id(&request.name)]).await, "DELETED");
     assert_eq!(line.sql.one::<i64>("SELECT count(*) FROM revisions", &[]).await, 0);
+    drop(runner);
     line.finish().await;
 }

@@ -96,31 +96,31 @@ async fn j6_what_happens_to_one_deployment_does_not_touch_another() {
     let Some(line) = Line::start("j6").await else { return };
     line.let_people_decide().await;
     // 1. Two of one template.
-    for id in ["a", "b"] {
+    for id in ["one", "two"] {
         let request = line.dev.order(Order::new("config-bundle", id, bundle("1"))).await;
         let request = line.dev.until(&request.name, RequestState::PendingApproval).await;
         line.approver.approve(&request).await;
         line.dev.until(&request.name, RequestState::Completed).await;
     }
     // 2. and 3. One is changed, the other destroyed.
-    let before = states_of(&line, "b").await;
-    approved(&line, update("a", &bundle("2"))).await;
-    assert_eq!(states_of(&line, "b").await, before, "a change of A is no byte of B");
-    let before = (states_of(&line, "a").await, line.dev.deployment("a").await);
-    approved(&line, destroy("b")).await;
-    assert_eq!((states_of(&line, "a").await, line.dev.deployment("a").await), before);
-    assert_eq!(line.dev.deployment("b").await.state(), DeploymentState::Deleted);
+    let before = states_of(&line, "two").await;
+    approved(&line, update("one", &bundle("2"))).await;
+    assert_eq!(states_of(&line, "two").await, before, "a change of A is no byte of the other");
+    let before = (states_of(&line, "one").await, line.dev.deployment("one").await);
+    approved(&line, destroy("two")).await;
+    assert_eq!((states_of(&line, "one").await, line.dev.deployment("one").await), before);
+    assert_eq!(line.dev.deployment("two").await.state(), DeploymentState::Deleted);
 
     // 4. Two updates at once, and a third as a draft.
     let (two, three) = (bundle("3"), bundle("4"));
-    let (one, other) = tokio::join!(line.dev.try_order(update("a", &two)), line.dev.try_order(update("a", &three)));
+    let (one, other) = tokio::join!(line.dev.try_order(update("one", &two)), line.dev.try_order(update("one", &three)));
     let (taken, error) = if one.is_ok() { (one, other) } else { (other, one) };
     let taken = taken.unwrap();
     let error = refused(error, ErrorReason::OperationInProgress);
     assert_eq!(error.metadata["name"], taken.name);
     assert!(["PLANNING", "PENDING_APPROVAL"].contains(&error.metadata["state"].as_str()), "{error:?}");
     assert!(error.metadata["who_may_cancel"].contains("users/dev"), "{error:?}");
-    let draft = pb::CreateRequestRequest { draft: true, ..update("a", &bundle("5")) };
+    let draft = pb::CreateRequestRequest { draft: true, ..update("one", &bundle("5")) };
     assert_eq!(line.dev.order(draft).await.state(), RequestState::Draft);
     line.dev.until(&taken.name, RequestState::PendingApproval).await;
     line.dev.try_cancel(&taken.name).await.unwrap();
@@ -128,14 +128,14 @@ async fn j6_what_happens_to_one_deployment_does_not_touch_another() {
     // 6. Ordered, rejected, ordered again under the same id, by the command line.
     let (dev, approver) = (cli(&line, "dev").await, cli(&line, "approver").await);
     let entries = r#"entries:={"key":"1"}"#;
-    let code = dev.json(&create("c", entries)).await["code"].as_str().unwrap().to_owned();
+    let code = dev.json(&create("three", entries)).await["code"].as_str().unwrap().to_owned();
     assert!(dev.run(&["request", "watch", &code, "--until", "pending-approval"]).await.is_well());
     assert!(approver.run(&["request", "reject", &code, "--comment", "not now"]).await.is_well());
     let gone = "SELECT count(*) FROM deployments WHERE state = 'DELETED' AND id IN
                 (SELECT deployment_id FROM requests WHERE number = $1)";
     let number: i64 = code.trim_start_matches("R-").parse().unwrap();
-    assert_eq!(line.sql.one::<i64>(gone, &[&number]).await, 1, "the first C is DELETED");
-    let again = dev.json(&create("c", entries)).await;
+    assert_eq!(line.sql.one::<i64>(gone, &[&number]).await, 1, "the first is DELETED");
+    let again = dev.json(&create("three", entries)).await;
     let again = again["code"].as_str().unwrap();
     assert!(dev.run(&["request", "cancel", again, "--reason", "enough"]).await.is_well());
     line.finish().await;
@@ -144,9 +144,9 @@ async fn j6_what_happens_to_one_deployment_does_not_touch_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn j6_an_update_that_fails_in_planning_is_taken_back_before_any_apply() {
     let Some(line) = Line::start("j6_an_update_that_fails").await else { return };
-    line.dev.order_and_wait(Order::new("probe", "a", json!({"label": "a"}))).await;
+    line.dev.order_and_wait(Order::new("probe", "one", json!({"label": "a"}))).await;
     let inputs = json!({"label": "a", "gate": "/nowhere/at/all"});
-    let request = line.dev.order(update("a", &inputs)).await;
+    let request = line.dev.order(update("one", &inputs)).await;
     let failed = line.dev.until(&request.name, RequestState::Failed).await;
     let dev = cli(&line, "dev").await;
     let waited = dev.run(&["request", "watch", &failed.code]).await;
@@ -154,7 +154,7 @@ async fn j6_an_update_that_fails_in_planning_is_taken_back_before_any_apply() {
     assert!(dev.run(&["request", "cancel", &failed.code]).await.is_well());
     let cancelled = line.dev.request(&request.name).await;
     assert_eq!((cancelled.state(), cancelled.jobs.len()), (RequestState::Cancelled, 1), "its apply never was");
-    assert_eq!(line.dev.deployment("a").await.state(), DeploymentState::Active);
+    assert_eq!(line.dev.deployment("one").await.state(), DeploymentState::Active);
     line.finish().await;
 }
 

@@ -140,7 +140,7 @@ async fn pages_of_a_log_are_filtered_and_wait_for_the_next_line() {
     }
     let whole = line.dev.log(&request.jobs[1]).await;
     assert_eq!(lines, whole.lines);
-    let page = line.dev.jobs().list_job_logs(ask(0, "ROLLOUT: second")).await.unwrap().into_inner();
+    let page = line.dev.jobs().list_job_logs(ask(0, "): ROLLOUT: second")).await.unwrap().into_inner();
     assert_eq!(page.lines.len(), 2, "{page:?}");
     line.dev.until(&request.name, RequestState::Completed).await;
     line.finish().await;

@@ -59,8 +59,9 @@ async fn everything_that_is_wrong_with_an_order_is_told_at_once() {
     ] {
         assert!(fields.contains(wanted), "{wanted} is missing in {fields:#?}");
     }
-    assert!(fields.iter().any(|field| field.contains("cost_center")), "the cost tag is missing in {fields:#?}");
-    assert!(fields.iter().any(|field| field.contains("purpose")), "a required tag is missing in {fields:#?}");
+    assert!(fields.contains("request.tags[purpose]"), "a required tag is missing in {fields:#?}");
+    let cost = error.violations.fields.iter().find(|violation| violation.description.contains("cost_center"));
+    assert_eq!(cost.expect("production needs a cost tag").field, "request.tags");
     let policies: BTreeSet<&str> = error.violations.policies.iter().map(|found| found.policy.as_str()).collect();
     assert_eq!(
         policies,
@@ -146,5 +147,6 @@ async fn a_second_change_of_a_deployment_is_told_which_is_the_first_and_may_be_k
     line.dev.try_cancel(&first.name).await.unwrap();
     let submitted = line.dev.requests().submit_request(submit).await.unwrap().into_inner().request.unwrap();
     assert_eq!(submitted.state(), RequestState::Planning);
+    drop(runner);
     line.app.finish_with_jobs().await;
 }
