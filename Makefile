@@ -22,8 +22,9 @@ fmt: ## Formats Rust and Terraform
 snapshots: ## Accepts the snapshots as they are now: review them with git diff
 	@INSTA_UPDATE=always cargo nextest run --workspace --locked
 
-bench: ## Runs the benchmarks of README.md in the release profile
-	@cargo run --release --locked -p flagstone-bench
+bench: ## Runs the benchmarks of README.md in the release profile and writes benches/RESULTS.md
+	@cargo build --release --locked -p flagstone-server -p flagstone-bench
+	@target/release/flagstone-bench --write benches/RESULTS.md
 
 clean: ## Removes what was built and the tools that were fetched; the data of `make up` stays
 	@cargo clean

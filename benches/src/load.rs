@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tonic::Status;
 
+use crate::Result;
 use crate::machine;
 use crate::stats::Sample;
-use crate::Result;
 
 /// Connections that the callers share.
 pub(crate) const CONNECTIONS: usize = 8;

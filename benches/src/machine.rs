@@ -15,8 +15,7 @@ pub(crate) fn cpu_of(pid: u32) -> Duration {
 
 /// CPU time of a process, of its descendants that live, and of those that it has waited for.
 pub(crate) fn cpu_of_tree(root: u32) -> Duration {
-    let stats: HashMap<u32, Stat> =
-        processes().filter_map(|pid| stat(pid).map(|stat| (pid, stat))).collect();
+    let stats: HashMap<u32, Stat> = processes().filter_map(|pid| stat(pid).map(|stat| (pid, stat))).collect();
     let descends = |mut pid: u32| {
         while pid != root {
             match stats.get(&pid) {
@@ -108,9 +107,7 @@ fn processes() -> impl Iterator<Item = u32> {
 }
 
 fn kilobytes(text: &str, field: &str) -> u64 {
-    text.lines()
-        .find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB")?.parse().ok())
-        .unwrap_or_default()
+    text.lines().find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or_default()
 }
 
 fn ticks(count: u64) -> Duration {

@@ -19,12 +19,7 @@ pub(crate) async fn development(caller: &Caller) -> Result<String> {
 }
 
 /// Asks for a new deployment of a template in the development environment.
-pub(crate) async fn create(
-    caller: &Caller,
-    environment: &str,
-    template: &str,
-    inputs: Struct,
-) -> Result<pb::Request> {
+pub(crate) async fn create(caller: &Caller, environment: &str, template: &str, inputs: Struct) -> Result<pb::Request> {
     let (unit, _) = environment.split_once("/environments/").ok_or("an environment's name names its unit")?;
     let id = Uuid::new_v4().simple().to_string();
     let payload = pb::CreatePayload {
@@ -42,6 +37,7 @@ pub(crate) async fn create(
             kind: pb::RequestKind::Create.into(),
             title: "Benchmark".to_owned(),
             payload: Some(pb::request::Payload::Create(payload)),
+            tags: ["team", "owner", "purpose"].map(|tag| (tag.to_owned(), "bench".to_owned())).into(),
             ..pb::Request::default()
         }),
         request_id: Uuid::new_v4().to_string(),

@@ -15,8 +15,8 @@ use tokio_postgres::{Client, Row, Statement};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use crate::stack::{self, Server, Stack};
 use crate::Result;
+use crate::stack::{self, Server, Stack};
 
 /// How a peer uses its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -96,8 +96,14 @@ const QUERY: &str = "SELECT id, organization_id, business_unit_id, slug, display
 type Prepared = (Client, Statement);
 
 enum Source {
-    Shared { connections: Vec<Prepared>, next: AtomicUsize },
-    Pool { give: tokio::sync::mpsc::UnboundedSender<Prepared>, take: Mutex<tokio::sync::mpsc::UnboundedReceiver<Prepared>> },
+    Shared {
+        connections: Vec<Prepared>,
+        next: AtomicUsize,
+    },
+    Pool {
+        give: tokio::sync::mpsc::UnboundedSender<Prepared>,
+        take: Mutex<tokio::sync::mpsc::UnboundedReceiver<Prepared>>,
+    },
 }
 
 struct Environments {
@@ -138,7 +144,9 @@ impl Environments {
             tier: pb::Tier::from_str_name(&format!("TIER_{tier}")).unwrap_or_default().into(),
             rank: row.try_get(6)?,
             region: row.try_get(7)?,
-            state: pb::EnvironmentState::from_str_name(&format!("ENVIRONMENT_STATE_{state}")).unwrap_or_default().into(),
+            state: pb::EnvironmentState::from_str_name(&format!("ENVIRONMENT_STATE_{state}"))
+                .unwrap_or_default()
+                .into(),
             create_time: Some(create.into()),
             update_time: Some(update.into()),
             creator: row.try_get(9)?,

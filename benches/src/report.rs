@@ -157,6 +157,10 @@ mod tests {
             aim: Aim::at_least(0.5, 0.7),
         };
         let section = Section { title: "T".to_owned(), method: "M".to_owned(), lines: vec![line], others: 0.5 };
-        assert!(section.render().contains("| GetX | 1/s       | 2/s  | 50 %  | ≥ 70 % | missed |"), "{}", section.render());
+        assert!(
+            section.render().contains("| GetX | 1/s       | 2/s  | 50 %  | ≥ 70 % | missed |"),
+            "{}",
+            section.render()
+        );
     }
 }

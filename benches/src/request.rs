@@ -81,10 +81,7 @@ fn lines(orders: &[Order], bare: &[Duration]) -> Vec<Line> {
             ..alone("CreateRequest to COMPLETED, against Terraform by hand", |order| order.total)
         },
         alone("of it Terraform's processes", |order| order.terraform),
-        Line {
-            aim: Aim::below(platform, Duration::from_millis(150)),
-            ..alone("of it the platform", Order::platform)
-        },
+        Line { aim: Aim::below(platform, Duration::from_millis(150)), ..alone("of it the platform", Order::platform) },
         alone("– CreateRequest until it is stored", |order| order.phases[0]),
         alone("– until a runner has the plan job", |order| order.phases[1]),
         alone("– around Terraform in the plan job", |order| order.phases[2]),

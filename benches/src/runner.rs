@@ -49,7 +49,8 @@ impl Runner {
     /// Makes a credential in the database, which is an administrator's business, then registers like anybody.
     pub(crate) async fn register(database: &Client, address: SocketAddr) -> Result<Self> {
         let (token, sha256) = token::mint(TokenKind::Runner)?;
-        let statement = "INSERT INTO runners (id, slug, adoption, embedded, token_sha256) VALUES ($1, $2, 'ADOPTED', false, $3)";
+        let statement =
+            "INSERT INTO runners (id, slug, adoption, embedded, token_sha256) VALUES ($1, $2, 'ADOPTED', false, $3)";
         let slug = format!("bench-{}", Uuid::new_v4().simple());
         database.execute(statement, &[&Uuid::new_v4(), &slug, &sha256.as_slice()]).await?;
         let bearer = Bearer::new(&token)?;

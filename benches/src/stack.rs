@@ -154,6 +154,8 @@ impl Options {
             .env("FLAGSTONE_ADMIN_USERNAME", ADMIN)
             .env("FLAGSTONE_ADMIN_PASSWORD", ADMIN_PASSWORD)
             .env("FLAGSTONE_LISTEN", address.to_string())
+            // The issuer of tokens: one that was given out by one server is good at the next.
+            .env("FLAGSTONE_PUBLIC_URL", "http://flagstone.localhost")
             .env("FLAGSTONE_DATA_DIR", &data)
             .env("FLAGSTONE_RUNNER_CAPACITY", self.runner_capacity.to_string())
             .env("FLAGSTONE_ACCESS_TOKEN_SECONDS", "3600")
@@ -183,12 +185,8 @@ impl Server {
     /// Runs a command whose output goes to a file.
     pub(crate) fn spawn(mut command: Command, address: SocketAddr, log: &Path) -> Result<Self> {
         let output = File::create(log)?;
-        let process = command
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .kill_on_drop(true)
-            .spawn()?;
+        let process =
+            command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).kill_on_drop(true).spawn()?;
         Ok(Self { process, address, log: log.to_owned() })
     }
 

@@ -8,13 +8,13 @@ use flagstone_api::pb::environment_service_client::EnvironmentServiceClient;
 use tokio::process::Command;
 use tokio::time::sleep;
 
+use crate::Result;
 use crate::client::{self, Bearer};
 use crate::machine::{self, Others};
 use crate::order;
 use crate::report::{Aim, Line, Section, bytes, time};
 use crate::stack::{Options, Server, Stack};
 use crate::stats::median_of;
-use crate::Result;
 
 /// Starts of which the median is taken.
 const STARTS: usize = 7;

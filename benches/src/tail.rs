@@ -133,7 +133,10 @@ impl Tails {
     }
 }
 
-async fn subscribe(caller: Caller, request: pb::TailJobLogsRequest) -> Result<tonic::Streaming<pb::TailJobLogsResponse>> {
+async fn subscribe(
+    caller: Caller,
+    request: pb::TailJobLogsRequest,
+) -> Result<tonic::Streaming<pb::TailJobLogsResponse>> {
     let mut stream = JobServiceClient::new(caller).tail_job_logs(request).await?.into_inner();
     match stream.message().await?.and_then(|message| message.event) {
         Some(Event::Open(_)) => Ok(stream),
@@ -277,7 +280,8 @@ fn stamp(data: &[u8]) -> Option<SystemTime> {
 /// First line and time of commit of each chunk from a line on.
 async fn commits(database: &Client, job: &Job, first: i64) -> Result<Vec<(i64, SystemTime)>> {
     let id: Uuid = job.lease.job.trim_start_matches("jobs/").parse()?;
-    let query = "SELECT first_seq, pg_xact_commit_timestamp(xmin) FROM job_log_chunks WHERE job_id = $1 AND first_seq >= $2";
+    let query =
+        "SELECT first_seq, pg_xact_commit_timestamp(xmin) FROM job_log_chunks WHERE job_id = $1 AND first_seq >= $2";
     let rows = database.query(query, &[&id, &first]).await?;
     Ok(rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<_, tokio_postgres::Error>>()?)
 }

@@ -115,9 +115,10 @@ pub(crate) async fn hello(stack: &Stack) -> Result<Section> {
     bare.stop().await;
     Ok(Section {
         title: "Hello through all layers".to_owned(),
-        method: "The cheapest call that needs a token and no database, against a tonic hello-world that answers the same \
+        method:
+            "The cheapest call that needs a token and no database, against a tonic hello-world that answers the same \
                  message; and gRPC-web, by tonic's own client, against gRPC of the same server."
-            .to_owned(),
+                .to_owned(),
         lines,
         others,
     })
