@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Folders of .proto files only: `proto` itself would also watch lib.rs, and nothing at all the whole package.
     println!("cargo::rerun-if-changed=proto/flagstone");
     println!("cargo::rerun-if-changed=proto/google");
+    #[expect(clippy::disallowed_methods, reason = "cargo tells a build script where to write by its environment")]
     let out = PathBuf::from(env::var("OUT_DIR")?);
 
     let mut files = Vec::new();
