@@ -36,10 +36,23 @@ impl JobError {
         json!({"error_class": self.class, "message": self.message, "suggestion": self.suggestion})
     }
 
-    fn runner_lost(job: &JobRow) -> Self {
+    fn runner_lost(job: &JobRow, why: Loss) -> Self {
         let runner = job.runner.as_deref().unwrap_or("The runner");
-        Self::new(ErrorClass::RunnerLost, format!("{runner} was not heard of until its lease ended."))
+        let message = match why {
+            Loss::Silent => format!("{runner} was not heard of until its lease ended."),
+            Loss::GaveUp => format!("{runner} stopped before the job had ended."),
+        };
+        Self::new(ErrorClass::RunnerLost, message)
     }
+}
+
+/// How a runner came to lose a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Nobody knows what it does: its engine may still be on its way out.
+    Silent,
+    /// It, or the runner that came after it, says so: its engine has ended.
+    GaveUp,
 }
 
 /// What becomes of the lock on the workspace, and of the concurrency key with it, when a job leaves its runner.
@@ -173,9 +186,10 @@ pub async fn process_ended(tx: &mut Tx, before: &JobRow) -> Result<JobRow> {
     cancelled(tx, before, JobEvent::ProcessEnded, Lock::Free).await
 }
 
-/// The runner of a leased job is lost. Its engine has ended where `ended`, else it may still be on its way out.
-pub async fn lose(tx: &mut Tx, before: &JobRow, ended: bool) -> Result<JobRow> {
-    let error = JobError::runner_lost(before);
+/// The runner of a leased job is lost.
+pub async fn lose(tx: &mut Tx, before: &JobRow, why: Loss) -> Result<JobRow> {
+    let error = JobError::runner_lost(before, why);
+    let ended = why == Loss::GaveUp;
     let may_rerun = before.kind()?.may_rerun() || !before.apply_started;
     let event = JobEvent::LeaseLost { may_rerun };
     if before.state()? == JobState::Cancelling {

@@ -26,6 +26,7 @@ use flagstone_db::{TxScope, runner};
 use flagstone_engines::Engine;
 use flagstone_engines::supervisor::SupervisorCommand;
 use flagstone_engines::terraform::{Terraform, TerraformConfig};
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::app::App;
@@ -52,13 +53,14 @@ struct Runner {
 }
 
 /// Starts the embedded runner. `services` are the server's, `state_address` is where engines reach the server, for
-/// instance `http://127.0.0.1:7400`. The shutdown waits until it has let go of its engines.
+/// instance `http://127.0.0.1:7400`. The shutdown waits until it has let go of its engines; the token that is returned is
+/// cancelled then. Until then the server must listen: an engine on its way out stores its last state.
 ///
 /// Fails when its directory cannot be made or the database cannot be reached.
-pub async fn start(app: &Arc<App>, services: Routes, state_address: String) -> Result<()> {
+pub async fn start(app: &Arc<App>, services: Routes, state_address: String) -> Result<CancellationToken> {
     let config = app.config.runner.clone();
     if config.capacity == 0 {
-        return Ok(());
+        return Ok(app.shutdown.clone());
     }
     let jobs_dir = app.config.data_dir.join("jobs");
     directory::make_private(&jobs_dir).map_err(Error::internal)?;
@@ -77,8 +79,13 @@ pub async fn start(app: &Arc<App>, services: Routes, state_address: String) -> R
     };
     let patience = app.config.drain.saturating_sub(BEFORE_DRAIN);
     let presence = Presence::new(Arc::new(runner), app.shutdown.clone(), patience);
-    app.tasks.spawn(presence.run());
-    Ok(())
+    let quiet = CancellationToken::new();
+    let end = quiet.clone().drop_guard();
+    app.tasks.spawn(async move {
+        let _end = end;
+        presence.run().await;
+    });
+    Ok(quiet)
 }
 
 fn terraform(config: &RunnerConfig) -> Result<TerraformConfig> {

@@ -57,6 +57,8 @@ struct Running {
     fence: i64,
     /// Which of the attempts it is.
     task: tokio::task::Id,
+    /// It changes nothing, so that somebody else may do it again.
+    may_rerun: bool,
     stop: Stop,
     /// Waits for the verdict on its apply.
     verdict: Option<oneshot::Sender<pb::WorkApplyVerdict>>,
@@ -201,6 +203,7 @@ impl Presence {
                 Some(_) = self.recoveries.join_next() => {}
                 () = shutdown.cancelled(), if deadline.is_none() => {
                     self.drained = true;
+                    self.hand_back();
                     deadline = Some(Instant::now() + self.patience);
                 }
                 () = sleep_until(deadline) => return End::Gone,
@@ -260,10 +263,11 @@ impl Presence {
     fn begin(&mut self, assignment: pb::JobAssignment) {
         let Some(job) = assignment.job.clone() else { return };
         let stop = Stop::default();
+        let may_rerun = assignment.kind() == pb::JobKind::Plan;
         let attempt = Attempt { runner: self.runner.clone(), assignment, stop: stop.clone(), asks: self.ask.clone() };
         let (name, fence) = (job.job.clone(), job.fence);
         let task = self.attempts.spawn(async move { (name, fence, attempt.run().await) }).id();
-        let running = Running { fence, task, stop, verdict: None };
+        let running = Running { fence, task, may_rerun, stop, verdict: None };
         if let Some(older) = self.jobs.insert(job.job, running) {
             // The same job under a newer fence: this runner had lost it without noticing.
             older.stop.lost.cancel();
@@ -297,6 +301,14 @@ impl Presence {
     fn find(&mut self, job: Option<&pb::JobLeaseRef>) -> Option<&mut Running> {
         let job = job?;
         self.jobs.get_mut(&job.job).filter(|running| running.fence == job.fence)
+    }
+
+    /// Stops what changes nothing, so that another runner has it soon. What changes something gets its time.
+    fn hand_back(&self) {
+        for job in self.jobs.values().filter(|job| job.may_rerun) {
+            job.stop.reason.store(pb::WorkCancelReason::Cancelled.into(), Ordering::Relaxed);
+            job.stop.cancel.cancel();
+        }
     }
 
     /// Drops every attempt: their leases are over, or the process ends.

@@ -41,7 +41,7 @@ async fn bring_back(runner: &Runner, directory: JobDirectory, stop: &Cancellatio
             return;
         }
     };
-    let request = pb::RecoverJobRequest { job: Some(job.clone()), state: state.into() };
+    let request = pb::RecoverJobRequest { job: Some(job.clone()), state };
     let call = |mut client: Client| {
         let request = request.clone();
         async move { client.recover_job(request).await }

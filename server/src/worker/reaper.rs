@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::call::{Call, Origin};
 use crate::error::{Error, Result};
-use crate::flow::job as jobs;
+use crate::flow::job::{self as jobs, Loss};
 use crate::tx::Tx;
 
 /// Leases and locks looked at in one round.
@@ -68,7 +68,7 @@ async fn reap(app: &Arc<App>, lease: &LeaseRow) -> Result<()> {
 
 async fn lose(tx: &mut Tx, row: &JobRow) -> Result<()> {
     tracing::warn!(job = %row.id, runner = row.runner, "A runner was not heard of until its lease ended.");
-    jobs::lose(tx, row, false).await?;
+    jobs::lose(tx, row, Loss::Silent).await?;
     Ok(())
 }
 

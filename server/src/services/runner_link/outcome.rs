@@ -12,7 +12,7 @@ use crate::convert::{enum_name, value_from_proto};
 use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::flow::apply::{OutputValue, apply_succeeded};
-use crate::flow::job::{self as jobs, JobError};
+use crate::flow::job::{self as jobs, JobError, Loss};
 use crate::flow::plan::{PlanArtifacts, plan_ready};
 use crate::flow::state::{self, Disposition};
 use crate::services::job::state_to_proto;
@@ -135,7 +135,7 @@ async fn cancel(tx: &mut Tx, before: &JobRow, reason: pb::WorkCancelReason) -> R
     if before.state()? == JobState::Cancelling {
         return jobs::process_ended(tx, before).await;
     }
-    jobs::lose(tx, before, true).await
+    jobs::lose(tx, before, Loss::GaveUp).await
 }
 
 /// RecoverJob: the engine of a runner that was lost is gone.
@@ -159,7 +159,7 @@ pub(super) async fn recover_job(cx: Cx, req: pb::RecoverJobRequest) -> Result<pb
         if let Some(lease_id) = row.lease_id {
             lease::lock(&mut tx, lease_id).await?;
         }
-        row = jobs::lose(&mut tx, &row, true).await?;
+        row = jobs::lose(&mut tx, &row, Loss::GaveUp).await?;
     }
     jobs::end_wind_down(&mut tx, &row, fence).await?;
     tx.commit_worker().await?;
