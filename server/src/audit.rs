@@ -4,6 +4,7 @@ use flagstone_core::Error as CoreError;
 use flagstone_core::redact::redact;
 use flagstone_db::audit::NewAuditEvent;
 use flagstone_db::{Connection, TxScope};
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -125,11 +126,15 @@ pub async fn insert(conn: &Connection, entry: &Entry) -> Result<()> {
 }
 
 /// Writes an event in a transaction of its own.
-pub async fn write(app: &crate::app::App, entry: &Entry) -> Result<()> {
-    let tx = app.db.begin(TxScope::Organization(entry.organization_id)).await?;
-    insert(&tx, entry).await?;
-    tx.commit().await?;
-    Ok(())
+///
+/// Boxed: it is rare, and every read would carry the room for it.
+pub fn write<'a>(app: &'a crate::app::App, entry: &'a Entry) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let tx = app.db.begin(TxScope::Organization(entry.organization_id)).await?;
+        insert(&tx, entry).await?;
+        tx.commit().await?;
+        Ok(())
+    })
 }
 
 /// Records a denial and returns its id, the decision id.

@@ -37,12 +37,14 @@ where
     let (cx, body) = context(app, request)?;
     let correlation_id = cx.call.correlation_id.clone();
     let permit = app.calls.clone().try_acquire_owned().map_err(|_| overloaded(&correlation_id))?;
-    let task = async move {
+    // On the heap from here on: the state of a handler has kilobytes, and on its way into a task and out of it a future is
+    // copied a dozen times. One type for all handlers with the same answer, too.
+    let task: Pin<Box<dyn Future<Output = Result<Resp>> + Send>> = Box::pin(async move {
         let answer = handler(cx.clone(), body).await;
         let answer = settle(&cx, answer).await;
         drop(permit);
         answer
-    };
+    });
     #[expect(clippy::disallowed_methods, reason = "this is the one place where calls are detached")]
     let task = app.tasks.spawn(task.in_current_span());
     match task.await {
