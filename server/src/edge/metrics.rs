@@ -27,6 +27,14 @@ pub fn install() {
     LazyLock::force(&RECORDER);
 }
 
+/// Puts the times of calls into their histograms. To be called now and then: until then each is kept by itself, and nobody
+/// may ever ask for the page.
+pub fn tidy() {
+    if let Some(recorder) = RECORDER.as_ref() {
+        recorder.run_upkeep();
+    }
+}
+
 /// Counts the call and takes its time, until the headers of the answer.
 pub async fn measure(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     // Only what the contract knows becomes a label: anybody can invent paths.

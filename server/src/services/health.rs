@@ -8,7 +8,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, HealthService};
 
 use crate::app::App;
-use crate::edge::is_ready;
+use crate::edge::{is_ready, metrics as metrics_page};
 
 /// How often the database is asked.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -47,6 +47,7 @@ impl Health {
                 #[expect(clippy::cast_precision_loss, reason = "a number of connections")]
                 gauge!("flagstone_database_connections_free", "pool" => name).set(pool.free() as f64);
             }
+            metrics_page::tidy();
             round = round.wrapping_add(1);
             if round.is_multiple_of(TIDY) {
                 app.limits.tidy();
