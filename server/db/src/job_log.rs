@@ -149,7 +149,8 @@ pub async fn chunks_after(
         .select(ChunkRow::as_select())
         .load(&mut conn)
         .await?;
-    if after > 0 && chunks.iter().next().is_none_or(|chunk| chunk.first_seq > after + 1) {
+    let begins = chunks.iter().map(|chunk| chunk.first_seq).min();
+    if after > 0 && begins.is_none_or(|first| first > after + 1) {
         // The next line lies inside a chunk: the last one that begins no later.
         let around: Option<ChunkRow> = job_log_chunks::table
             .filter(job_log_chunks::organization_id.eq(organization_id))
