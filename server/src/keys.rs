@@ -144,6 +144,8 @@ impl SigningKeys {
             None => return Err(unusable().into()),
         };
         match jsonwebtoken::decode::<Claims>(token, &key, &self.validation) {
+            // The library counts whole seconds: for the rest of the last one it would still take the token.
+            Ok(token) if token.claims.expire_time() <= Utc::now() => Err(expired().into()),
             Ok(data) => Ok(data.claims),
             Err(error) if *error.kind() == ErrorKind::ExpiredSignature => Err(expired().into()),
             Err(_) => Err(unusable().into()),
