@@ -1,1 +1,29 @@
+//! The integration tests: a real server, a real Postgres, gRPC only. One module for each noun; what they share is in
+//! `support`. They wait for conditions and never for a time.
 
+#![expect(clippy::disallowed_methods, reason = "tests spawn, read their own environment and make statuses")]
+
+mod support;
+
+mod access;
+mod approvals;
+mod auth;
+mod connections;
+mod contract;
+mod edge;
+mod faults;
+mod isolation;
+mod jobs;
+mod journeys;
+mod lists;
+mod logs;
+mod mainline;
+mod matrix;
+mod plans;
+mod process;
+mod requests;
+mod s3;
+mod surface;
+mod walk_auth;
+mod walk_mutations;
+mod whole;

@@ -12,7 +12,8 @@ use super::contract::{self, Method};
 /// One mutating call as it was made and answered.
 #[derive(Clone, Debug)]
 pub struct Made {
-    method: String,
+    /// What the audit calls it.
+    action: String,
     correlation_id: String,
     /// The call's `request_id`: answers of one id are one mutation. Calls without are told apart by correlation id.
     once: String,
@@ -26,12 +27,18 @@ impl Made {
         let id = text("request_id");
         let validate_only = sent.and_then(|sent| contract::value(sent, "validate_only"));
         Self {
-            method: method.name.clone(),
+            action: method.policy.audit_action.clone(),
             once: if id.is_empty() { correlation_id.clone() } else { id },
             correlation_id,
             validate_only: validate_only.and_then(|value| value.as_bool()).unwrap_or_default(),
             code,
         }
+    }
+
+    /// What finds its audit event. One of another action is no success of this call: a stolen refresh token, for
+    /// instance, is refused and ends a session.
+    fn event(&self) -> (String, String) {
+        (self.correlation_id.clone(), self.action.clone())
     }
 }
 
@@ -62,17 +69,16 @@ impl Calls {
     /// Holds the calls against the audit: a mutation has one event of success however often it was repeated, a dry run
     /// and a refused call have none. Panics with every call that does not.
     pub async fn check(&self, sql: &Client) {
-        let query =
-            "SELECT correlation_id FROM audit_events WHERE outcome = 'SUCCESS' AND origin NOT IN ('RUNNER', 'SYSTEM')";
-        let mut events = BTreeMap::<String, usize>::new();
+        let query = "SELECT correlation_id, action FROM audit_events WHERE outcome = 'SUCCESS' AND origin NOT IN ('RUNNER', 'SYSTEM')";
+        let mut events = BTreeMap::<(String, String), usize>::new();
         for row in sql.query(query, &[]).await.expect("the audit can be read") {
-            *events.entry(row.get(0)).or_default() += 1;
+            *events.entry((row.get(0), row.get(1))).or_default() += 1;
         }
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut wrong = Vec::new();
         let mut mutations = BTreeMap::<String, Vec<Made>>::new();
         for call in made {
-            let found = events.get(&call.correlation_id).copied().unwrap_or_default();
+            let found = events.get(&call.event()).copied().unwrap_or_default();
             if call.code == Code::Ok && !call.validate_only {
                 mutations.entry(call.once.clone()).or_default().push(call);
             } else if found != 0 && is_answer(call.code) {
@@ -80,7 +86,7 @@ impl Calls {
             }
         }
         for calls in mutations.values() {
-            let found: usize = calls.iter().filter_map(|call| events.get(&call.correlation_id)).sum();
+            let found: usize = calls.iter().filter_map(|call| events.get(&call.event())).sum();
             if found != 1 {
                 wrong.push(format!("{calls:?} left {found} audit events of success, not one"));
             }

@@ -18,8 +18,8 @@ pub mod skip;
 pub mod wait;
 pub mod world;
 
-pub use app::{PASSWORD, TestApp, TestAppBuilder};
+pub use app::{PASSWORD, TestApp};
 pub use caller::Caller;
-pub use flagstone_client::{Code, Error, pb};
+pub use flagstone_client::{Code, Error};
 pub use runner::ScriptedRunner;
 pub use wait::wait_for;

@@ -31,3 +31,9 @@ where
         sleep(Duration::from_millis(10)).await;
     }
 }
+
+/// Waits for something that comes once. Panics with `what` where it does not come within [`PATIENCE`].
+pub async fn in_time<T>(what: &str, coming: impl Future<Output = T>) -> T {
+    let came = tokio::time::timeout(PATIENCE, coming).await;
+    came.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain: {what}"))
+}

@@ -125,7 +125,7 @@ impl Cast {
 
     /// What asks for a request with this payload.
     pub fn request(&self, payload: pb::request::Payload) -> pb::CreateRequestRequest {
-        let tags = BTreeMap::from([("owner".to_owned(), "tests".to_owned())]);
+        let tags = ["owner", "team", "purpose"].map(|tag| (tag.to_owned(), "tests".to_owned())).into();
         let request = pb::Request { payload: Some(payload), tags, ..Default::default() };
         pb::CreateRequestRequest { parent: self.unit.clone(), request: Some(request), ..Default::default() }
     }

@@ -1,0 +1,102 @@
+//! Who may do what. Two reviewed texts, role × permission and role × method, both derived from the rules; and the second
+//! one executed: every method is called as every role, and the server agrees with the text.
+
+use std::fmt::Write;
+
+use flagstone_api::pb::ErrorReason;
+use flagstone_core::access::{Permission, PermissionPattern, RoleTemplate, role_templates};
+use flagstone_core::tier::Tier;
+
+use crate::support::contract::{Method, methods};
+use crate::support::requests::{harmless, valid_request};
+use crate::support::world::{Cast, World};
+use crate::support::{ScriptedRunner, TestApp};
+
+#[test]
+fn roles_hold_the_permissions_that_were_reviewed() {
+    let roles = role_templates();
+    let mut text = header("permission", &roles);
+    for permission in Permission::all() {
+        let cells = roles.map(|role| if role.permissions().contains(permission) { "yes" } else { "-" });
+        line(&mut text, permission.slug(), &cells);
+    }
+    insta::assert_snapshot!("roles_by_permission", text);
+}
+
+#[test]
+fn roles_may_call_the_methods_that_were_reviewed() {
+    let roles = role_templates();
+    let mut text = header("method", &roles);
+    for method in methods() {
+        let name = format!("{}.{}", method.descriptor.parent_service().name(), method.name);
+        let cells = roles.map(|role| match (may_call(role, &method, false), may_call(role, &method, true)) {
+            (true, _) => "yes",
+            (false, true) => "own",
+            (false, false) => "-",
+        });
+        line(&mut text, &name, &cells);
+    }
+    insta::assert_snapshot!("roles_by_method", text);
+}
+
+fn header(first: &str, roles: &[&RoleTemplate]) -> String {
+    let mut text = String::new();
+    line(&mut text, first, &roles.iter().map(|role| role.id).collect::<Vec<_>>());
+    text
+}
+
+fn line(text: &mut String, first: &str, cells: &[&str]) {
+    let cells: String = cells.iter().map(|cell| format!(" {cell:<14}")).collect();
+    writeln!(text, "{first:<50}{}", cells.trim_end()).unwrap();
+}
+
+/// Whether a role lets into a method for an object in development, by the rules: `own` where the caller made the object.
+fn may_call(role: &RoleTemplate, method: &Method, own: bool) -> bool {
+    if method.is_public() || method.is_for_everybody() {
+        return true;
+    }
+    if method.is_runners() {
+        return false;
+    }
+    method.policy.permissions.iter().any(|slug| {
+        if slug.starts_with("user:") {
+            return own || !slug.ends_with(":own");
+        }
+        let permission = PermissionPattern::parse(slug).unwrap().with_tier(Tier::Development);
+        let restricted = role.restriction != flagstone_core::access::Restriction::None && !permission.is_list_or_read();
+        // What is made is the caller's own.
+        let made = method.name.starts_with("Create") || method.name.starts_with("Preview");
+        role.permissions().contains(permission) && (own || made || !restricted)
+    })
+}
+
+#[tokio::test]
+async fn every_method_lets_in_the_roles_that_the_matrix_says() {
+    let app = TestApp::start().await;
+    let runner = ScriptedRunner::start(&app).await;
+    let world = World::build(&app, &runner, Cast::of(&app).await).await;
+    let mut wrong = Vec::new();
+    for role in role_templates() {
+        // The objects of the world are those of `dev`, who is a developer.
+        let (caller, own) = match role.id {
+            "platform-admin" => (app.as_admin().await, false),
+            "developer" => (app.as_dev().await, true),
+            id => (app.user(&format!("a-{id}"), &[(id, "sandbox")]).await, false),
+        };
+        for method in methods().iter().filter(|method| !method.is_runners()) {
+            let mut request = valid_request(&world, method);
+            harmless(method, &mut request);
+            let answer = caller.ask(method, &request).await.err();
+            let reason = answer.as_ref().and_then(|error| error.reason);
+            let let_in = !matches!(reason, Some(ErrorReason::AccessDenied | ErrorReason::NotFound));
+            // Lists of own things are open to everybody and show just these.
+            let own = own || method.is_list();
+            if let_in != may_call(role, method, own) {
+                wrong.push(format!("{} as {}: {answer:?}", method.name, role.id));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "the server and the matrix differ:\n{}", wrong.join("\n"));
+    drop(runner);
+    app.finish().await;
+}
