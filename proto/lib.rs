@@ -1,7 +1,12 @@
 //! The Flagstone contract, generated from `proto/`: messages, clients, server traits and the descriptor set. The
 //! reference is the comments in the `.proto` files; the server's reflection serves them.
 
-#![allow(clippy::doc_lazy_continuation, clippy::large_enum_variant, reason = "generated code")]
+#![allow(
+    clippy::doc_lazy_continuation,
+    clippy::large_enum_variant,
+    clippy::disallowed_methods,
+    reason = "generated code"
+)]
 
 /// Our own packages.
 pub mod flagstone {

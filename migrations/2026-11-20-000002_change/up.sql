@@ -54,7 +54,7 @@ CREATE INDEX deployments_by_unit_and_time ON deployments (organization_id, busin
 CREATE INDEX deployments_by_environment ON deployments (organization_id, environment_id);
 CREATE INDEX deployments_by_template ON deployments (organization_id, template_id);
 CREATE INDEX deployments_by_template_version ON deployments (organization_id, template_version_id);
-CREATE INDEX deployments_by_owner ON deployments (organization_id, owner_id);
+CREATE INDEX deployments_by_owner ON deployments (organization_id, owner_id, create_time DESC, id DESC);
 CREATE INDEX deployments_by_tags ON deployments USING gin (tags jsonb_path_ops);
 
 CREATE TABLE requests (

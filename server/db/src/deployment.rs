@@ -109,23 +109,31 @@ pub async fn insert(conn: &mut Connection, deployment: &NewDeployment<'_>) -> Re
         .await?)
 }
 
-/// The deployment of an id, in a unit. One that never left PENDING and was given up is no longer found by its id.
+/// The deployment of an id, in a unit: the one that holds the id, or else the newest of those that gave it up before
+/// they left PENDING.
 pub async fn find(
     mut conn: &Connection,
     organization_id: Uuid,
     business_unit_id: Uuid,
     slug: &str,
 ) -> Result<Option<DeploymentRow>, Error> {
-    Ok(deployments::table
-        .filter(deployments::organization_id.eq(organization_id))
-        .filter(deployments::business_unit_id.eq(business_unit_id))
-        .filter(deployments::slug.eq(slug))
-        // The one that holds the id first; else the newest of those that gave it up.
-        .order((deployments::provisioned.desc(), deployments::create_time.desc()))
-        .select(DeploymentRow::as_select())
+    let of_id = || {
+        deployments::table
+            .filter(deployments::organization_id.eq(organization_id))
+            .filter(deployments::business_unit_id.eq(business_unit_id))
+            .filter(deployments::slug.eq(slug))
+            .select(DeploymentRow::as_select())
+    };
+    // In the words of the unique index, which is partial: it is used only where the query says the same.
+    let holder = of_id()
+        .filter(deployments::provisioned.or(deployments::state.ne("DELETED")))
         .first(&mut conn)
         .await
-        .optional()?)
+        .optional()?;
+    if holder.is_some() {
+        return Ok(holder);
+    }
+    Ok(of_id().order((deployments::create_time.desc(), deployments::id.desc())).first(&mut conn).await.optional()?)
 }
 
 /// The deployment of a row id.
