@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use flagstone_core::{Error as CoreError, Kind, Reason};
+use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt};
 use prost::Message;
 use tonic::{Request, Response, Status};
@@ -27,7 +28,11 @@ pub type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 /// The handler runs in a task of its own: a client that goes away or a deadline that passes neither stops it half way
 /// nor leaves a connection in an unknown state, and `request_id` tells the outcome. The permit moves into the task, so
 /// that what runs is limited even when its clients are gone; the shutdown waits for it.
-pub async fn unary<Req, Resp, F, Fut>(app: &Arc<App>, request: Request<Req>, handler: F) -> Result<Response<Resp>, Status>
+pub async fn unary<Req, Resp, F, Fut>(
+    app: &Arc<App>,
+    request: Request<Req>,
+    handler: F,
+) -> Result<Response<Resp>, Status>
 where
     Req: Send + 'static,
     Resp: Message + Default + Send + 'static,
@@ -39,7 +44,7 @@ where
     let permit = app.calls.clone().try_acquire_owned().map_err(|_| overloaded(&correlation_id))?;
     // On the heap from here on: the state of a handler has kilobytes, and on its way into a task and out of it a future is
     // copied a dozen times. One type for all handlers with the same answer, too.
-    let task: Pin<Box<dyn Future<Output = Result<Resp>> + Send>> = Box::pin(async move {
+    let task: BoxFuture<'static, Result<Resp>> = Box::pin(async move {
         let answer = handler(cx.clone(), body).await;
         let answer = settle(&cx, answer).await;
         drop(permit);
