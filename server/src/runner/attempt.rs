@@ -13,6 +13,7 @@ use flagstone_engines::engine::{LogLevel, StateBackend, Timeouts};
 use flagstone_engines::terraform::leftover_state;
 use flagstone_engines::unpack::unpack;
 use flagstone_engines::{EngineError, ErrorClass, JobContext, Operation, Step};
+use futures::try_join;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -158,13 +159,13 @@ impl Attempt {
         let file =
             tokio::fs::read(&planned.file).await.map_err(|error| EngineError::io("read the saved plan", &error))?;
         let document = planned.plan_json.to_string();
-        for (kind, bytes) in [
-            (pb::ArtifactKind::PlanFile, file.into()),
-            (pb::ArtifactKind::PlanJson, document.into()),
-            (pb::ArtifactKind::PlanText, planned.plan_text.into()),
-        ] {
-            self.runner.link.put_artifact(&self.stop.lost, job, kind, bytes).await?;
-        }
+        let (link, lost) = (&self.runner.link, &self.stop.lost);
+        // Together: each is stored in a transaction of its own, which waits for the disk.
+        try_join!(
+            link.put_artifact(lost, job, pb::ArtifactKind::PlanFile, file.into()),
+            link.put_artifact(lost, job, pb::ArtifactKind::PlanJson, document.into()),
+            link.put_artifact(lost, job, pb::ArtifactKind::PlanText, planned.plan_text.into()),
+        )?;
         Ok(Outcome::Planned(pb::PlanOutcome { provider_lock_hash: planned.provider_lock_hash }))
     }
 
