@@ -35,7 +35,7 @@ pub(crate) async fn request(stack: &Stack) -> Result<Section> {
     let dir = stack.dir("terraform")?;
     let (program, log) = (dir.join("terraform"), dir.join("times"));
     write_wrapper(&program, &terraform, &log)?;
-    let server = Options::default().runner_capacity(1).variable("FLAGSTONE_TERRAFORM", &program).start(stack).await?;
+    let server = Options::default().runner_capacity(2).variable("FLAGSTONE_TERRAFORM", &program).start(stack).await?;
     let caller = client::caller(server.address, &client::login(server.address).await?).await?;
     let environment = order::development(&caller).await?;
     let others = Others::watch();
@@ -211,6 +211,10 @@ async fn by_hand(dir: &Path, terraform: &Path) -> Result<Duration> {
         let status = Command::new(terraform)
             .args(arguments)
             .current_dir(dir)
+            // As the runner starts it: without what people have configured for themselves.
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", dir)
             .env("CHECKPOINT_DISABLE", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
