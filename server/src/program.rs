@@ -1,7 +1,7 @@
 //! `flagstone-server`: one program, whose first argument says what it is to be.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -137,7 +137,8 @@ async fn migrate(revert: bool) -> ExitCode {
 /// Writes log lines to standard error, each with the fields of its call.
 fn log(settings: &Settings, usual: LogFormat) {
     let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     // A second start in one process keeps the first one's log.
     let _ = match settings.log_format.unwrap_or(usual) {
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),

@@ -55,10 +55,7 @@ pub async fn run(settings: &Settings) -> ExitCode {
 }
 
 /// Starts the database, unless the environment names one, then the server.
-async fn start(
-    settings: &Settings,
-    postgres: &mut Option<Postgres>,
-) -> Result<(serve::Running, Config), Vec<String>> {
+async fn start(settings: &Settings, postgres: &mut Option<Postgres>) -> Result<(serve::Running, Config), Vec<String>> {
     let mut secrets = Secrets::read()?;
     let data_dir = settings.data_dir(Mode::Development);
     let cannot = |error: io::Error| vec![format!("{} cannot be used: {error}.", data_dir.display())];

@@ -74,7 +74,7 @@ macro_rules! layers {
             // Outside of everything that answers with a status, so that clients of gRPC-web can read it.
             .layer(GrpcWebLayer::new())
             // axum's middleware wants axum's body.
-            .map_request(boxed as fn(http::Request<tonic::body::Body>) -> Request)
+            .map_request(boxed as fn(http::Request<tonic::body::Body>) -> axum::extract::Request)
             // The span is around all that logs.
             .layer(from_fn_with_state($app.clone(), trace::trace))
             // Every answer is counted, those of the layers below too.
@@ -150,4 +150,4 @@ fn nothing_here() -> Response {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;
