@@ -207,13 +207,10 @@ async fn lock(app: &Arc<App>, call: Call, engine: &Engine, body: &[u8]) -> Resul
 
 async fn unlock(app: &Arc<App>, call: Call, engine: &Engine) -> Result<Answer> {
     let (mut tx, job) = begin(app, call, engine, "workspace.unlock").await?;
+    // The engine of a lost runner lets go too when it could not store its state and left a file instead: the lock is
+    // kept for what its supervisor's runner brings, until that says that it was all.
     if job.fence == engine.fence && job.lease_id.is_some() {
         workspace::free_lock(&mut tx, &job, engine.fence).await?;
-    } else if let Some(found) = workspace::lock(&mut tx, job.organization_id, job.deployment_id).await?
-        && found.is_locked_by(job.id, engine.fence)
-    {
-        // The engine of a lost runner lets go: nothing of it follows.
-        jobs::end_wind_down(&mut tx, &job, engine.fence).await?;
     }
     tx.commit_worker().await?;
     Ok(Answer::Done)
