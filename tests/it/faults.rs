@@ -77,7 +77,7 @@ async fn a_planted_secret_is_nowhere_in_the_clear() {
     let mut seen = Vec::new();
     for job in &request.jobs {
         seen.push((format!("log of {job}"), line.dev.log(job).await.text()));
-        seen.push((format!("{job}"), format!("{:?}", line.dev.job(job).await)));
+        seen.push((job.clone(), format!("{:?}", line.dev.job(job).await)));
     }
     assert!(seen.iter().any(|(_, text)| text.contains("plain ")), "the script has run");
     seen.push(("request".into(), format!("{:?}", line.dev.request(&request.name).await)));

@@ -190,7 +190,7 @@ async fn a_runner_that_comes_back_ends_the_wait_and_hands_in_the_last_state() {
     let (request, old) = taken_apply(&line, &zombie, "limits").await;
     assert!(zombie.start_apply(&old).await.unwrap().start);
     assert_eq!(backend(&line, &old, "LOCK", &json!({"ID": "1"})).await, StatusCode::OK);
-    let recover = pb::RecoverJobRequest { job: old.job.clone(), state: serde_json::to_vec(&state(1)).unwrap().into() };
+    let recover = pb::RecoverJobRequest { job: old.job.clone(), state: serde_json::to_vec(&state(1)).unwrap() };
     let answer = zombie.link.runner_link().recover_job(recover.clone()).await.unwrap().into_inner();
     assert_eq!((answer.disposition(), answer.discard), (StateDisposition::Stored, true));
     let again = zombie.link.runner_link().recover_job(recover).await.unwrap().into_inner();

@@ -9,6 +9,7 @@ use flagstone_client::pb::{FailedPhase, JobState, RequestState, StreamEndReason}
 use flagstone_client::{Client, Code};
 use futures::future::join_all;
 use serde_json::json;
+use tempfile::TempDir;
 use tokio::process::Command;
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ use crate::support::line::engine::{stand_in, terraform};
 use crate::support::line::order::asked;
 use crate::support::line::program::Program;
 use crate::support::line::sql::{Sql, id};
-use crate::support::line::{Order, People, bundle, probe, until};
+use crate::support::line::{Order, PATIENCE, People, bundle, probe, until};
 use crate::support::skip::built_program;
 
 /// Each apply of a request began at most once, and the engine ran as often as applies began.
@@ -69,52 +70,96 @@ async fn killed_during_a_plan_the_plan_is_made_again() {
     program.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_during_an_apply_it_is_not_run_again_and_what_it_made_is_known() {
-    let Some(real) = terraform("killed_during_an_apply") else { return };
-    let dir = tempfile::tempdir().unwrap();
-    let (gate, marks) = (dir.path().join("gate"), dir.path().join("marks"));
-    // Lasts until the gate is open, or until it is interrupted.
-    let script = format!(
-        "echo applied >> {}; echo applying; while ! [ -e {} ]; do sleep 0.05; done",
-        marks.display(),
-        gate.display()
-    );
-    let mut program = Program::start(Some(&real)).await;
-    let people = program.people().await;
-    let request = people.dev.order(Order::new("probe", "probe", probe(&script))).await;
-    let request = people.dev.until_that(&request.name, "it has an apply", |request| request.jobs.len() == 2).await;
-    people.dev.until_printed(&request.jobs[1], "applying").await;
-    program.kill().await;
-    program.start_again().await;
+/// A server in the middle of an apply that lasts until its gate is open.
+struct Applying {
+    program: Program,
+    request: pb::Request,
+    dir: TempDir,
+}
 
-    let people = program.people().await;
-    let sql = program.sql().await;
-    let failed = people.dev.until(&request.name, RequestState::Failed).await;
-    assert_eq!(failed.failed_phase(), FailedPhase::Apply);
-    assert_eq!(failed.error.unwrap().error_class, "RUNNER_LOST");
-    // Whether Terraform stored it itself or left it behind: the thing that it made is in the platform.
-    let known = "SELECT count(*) FROM workspace_states WHERE job_id = $1 AND resource_count > 0";
-    until("the last state is in the platform", || async { sql.one::<i64>(known, &[&id(&request.jobs[1])]).await > 0 })
+impl Applying {
+    /// Nothing, after having said that `test` is skipped, where there is no Terraform.
+    async fn start(test: &str) -> Option<Self> {
+        let real = terraform(test)?;
+        let dir = tempfile::tempdir().unwrap();
+        let (marks, gate) = (dir.path().join("marks"), dir.path().join("gate"));
+        let script = format!(
+            "echo applied >> {}; echo applying; while ! [ -e {} ]; do sleep 0.05; done",
+            marks.display(),
+            gate.display()
+        );
+        let program = Program::start(Some(&real)).await;
+        let people = program.people().await;
+        let request = people.dev.order(Order::new("probe", "probe", probe(&script))).await;
+        let request = people.dev.until_that(&request.name, "it has an apply", |request| request.jobs.len() == 2).await;
+        people.dev.until_printed(&request.jobs[1], "applying").await;
+        Some(Self { program, request, dir })
+    }
+
+    /// After its server has gone and come back: the apply has failed and is not run again, what it made is known, and
+    /// a retry makes only the rest.
+    async fn assert_goes_on(self) {
+        let (people, sql) = (self.program.people().await, self.program.sql().await);
+        let (marks, request) = (self.dir.path().join("marks"), &self.request);
+        let failed = people.dev.until(&request.name, RequestState::Failed).await;
+        assert_eq!(failed.failed_phase(), FailedPhase::Apply);
+        assert_eq!(failed.error.unwrap().error_class, "RUNNER_LOST");
+        let known =
+            "SELECT count(*) FROM workspace_states WHERE job_id = $1 AND resource_count > 0 AND state = 'STORED'";
+        until("the last state is in the platform", || async {
+            sql.one::<i64>(known, &[&id(&request.jobs[1])]).await > 0
+        })
         .await;
-    assert_free(&sql).await;
-    assert_applied(&sql, &request.name, &marks, 1).await;
-    let leftover = program.data.path().join("jobs");
-    until("no job's directory is left", || async {
-        std::fs::read_dir(&leftover).map_or(0, |entries| entries.count()) == 0
+        assert_free(&sql).await;
+        assert_applied(&sql, &request.name, &marks, 1).await;
+        let leftover = self.program.data.path().join("jobs");
+        until("no job's directory is left", || async {
+            std::fs::read_dir(&leftover).map_or(0, |entries| entries.count()) == 0
+        })
+        .await;
+
+        std::fs::write(self.dir.path().join("gate"), "").unwrap();
+        people.dev.retry(&request.name).await;
+        people.dev.until(&request.name, RequestState::Completed).await;
+        let plan = people.dev.plan(&request.name).await;
+        let twice = plan.changes.iter().find(|change| change.address == "terraform_data.thing");
+        assert!(twice.is_none(), "it is not made twice: {plan:?}");
+        assert_applied(&sql, &request.name, &marks, 2).await;
+        self.program.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_during_an_apply_and_back_at_once_it_is_not_run_again_and_what_it_made_is_known() {
+    let Some(mut applying) = Applying::start("killed_during_an_apply_and_back_at_once").await else { return };
+    applying.program.kill().await;
+    applying.program.start_again().await;
+    applying.assert_goes_on().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_during_an_apply_the_state_that_terraform_left_behind_is_brought_home() {
+    let Some(mut applying) = Applying::start("killed_during_an_apply_the_state").await else { return };
+    applying.program.kill().await;
+    // The server is away until Terraform has given up and written its state to a file.
+    let jobs = applying.program.data.path().join("jobs");
+    until("Terraform has left its state behind", || async {
+        let jobs = std::fs::read_dir(&jobs).unwrap().flatten();
+        jobs.map(|job| job.path().join("template/errored.tfstate")).any(|state| state.is_file())
     })
     .await;
+    applying.program.start_again().await;
+    applying.assert_goes_on().await;
+}
 
-    std::fs::write(&gate, "").unwrap();
-    people.dev.retry(&request.name).await;
-    let request = people.dev.until(&request.name, RequestState::Completed).await;
-    let plan = people.dev.plan(&request.name).await;
-    assert!(
-        plan.changes.iter().all(|change| change.address != "terraform_data.thing"),
-        "it is not made twice: {plan:?}"
-    );
-    assert_applied(&sql, &request.name, &marks, 2).await;
-    program.stop().await;
+#[tokio::test(flavor = "multi_thread")]
+async fn asked_to_end_during_an_apply_it_ends_the_engine_in_order() {
+    let Some(mut applying) = Applying::start("asked_to_end_during_an_apply").await else { return };
+    applying.program.terminate();
+    let status = applying.program.ended_within(PATIENCE).await;
+    assert!(status.success(), "{status}: {}", applying.program.log());
+    applying.program.start_again().await;
+    applying.assert_goes_on().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
