@@ -135,7 +135,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     Ok(Running { address, app })
 }
 
-async fn app(config: Config, contract: Contract) -> Result<Arc<App>, StartError> {
+/// Everything a server has, before anything runs.
+pub(crate) async fn app(config: Config, contract: Contract) -> Result<Arc<App>, StartError> {
     let db = Database::connect(&config.database).await?;
     let bells = Bells::open(&config.database)?;
     let vault = Vault::from_master_key(config.master_key.expose().as_bytes());
