@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use flagstone_client::pb::{ErrorReason, RequestState};
 use flagstone_client::{Client, Code, Error, pb};
+use flagstone_server::config::JobConfig;
 use flagstone_server::dev::postgres::Postgres;
 use futures::future::join_all;
 
@@ -35,6 +36,8 @@ async fn postgres_restarted_under_load_makes_calls_unavailable_and_heals_by_itse
         .with_runner()
         .config(move |config| {
             config.database = flagstone_db::Config::new(url);
+            // Longer than the database is away.
+            config.jobs = JobConfig::default();
             config.templates_dir = Some(directory);
         })
         .start()

@@ -162,7 +162,9 @@ async fn an_apply_whose_runner_is_lost_fails_keeps_its_lock_for_a_while_and_neve
     assert_eq!((job.state(), job.attempt, job.apply_started), (JobState::Failed, 1, true));
     assert_eq!(line.dev.deployment("limits").await.state(), DeploymentState::Failed);
 
-    // Its engine is still on the way out: what it stores counts, and nobody else may work on the deployment.
+    // Its engine is still on the way out: what it stores counts, even after it let go of the lock, and nobody else may
+    // work on the deployment.
+    assert_eq!(backend(&line, &old, "UNLOCK", &json!({"ID": "1"})).await, StatusCode::OK);
     assert_eq!(backend(&line, &old, "POST", &state(2)).await, StatusCode::OK);
     until("the lock is free", || async {
         line.sql.one::<i64>("SELECT count(*) FROM workspaces WHERE lock_job_id IS NOT NULL", &[]).await == 0

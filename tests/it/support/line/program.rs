@@ -21,7 +21,7 @@ use crate::support::http::get;
 use crate::support::skip::built_program;
 
 /// Seconds that a silent runner keeps its jobs.
-const LEASE: &str = "2";
+const LEASE: &str = "4";
 
 /// Seconds that the engine of a lost runner may need to end.
 const WIND_DOWN: &str = "5";
