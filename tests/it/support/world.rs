@@ -50,13 +50,13 @@ impl From<Organization> for Cast {
 pub struct World {
     pub cast: Cast,
     names: BTreeMap<&'static str, String>,
-    /// A staging request that waits for approval.
+    /// A production request that waits for approval.
     pub pending: pb::Request,
 }
 
 impl World {
     /// Builds it: a deployment that was created and then changed, both by the developer in development and approved by
-    /// policy, and a request of the administrator in staging that waits for approval.
+    /// policy, and a request of the administrator in production that waits for approval.
     pub async fn build(app: &TestApp, runner: &ScriptedRunner, cast: Cast) -> Self {
         // Ids that no other organization uses.
         let [one, two] = ["one", "two"].map(|id| format!("{}-{id}", cast.template.trim_start_matches("templates/")));
@@ -69,7 +69,7 @@ impl World {
         });
         let changed = cast.submit(&cast.dev, update).await;
         let changed = finish_request(runner, &cast.dev, &changed).await;
-        let pending = cast.create(&cast.admin, "staging", &two).await;
+        let pending = cast.create(&cast.admin, "production", &two).await;
         let pending = plan_request(runner, &cast.admin, &pending).await;
         assert_eq!(pending.state(), pb::RequestState::PendingApproval, "{pending:?}");
         more_pages(app).await;
@@ -138,7 +138,7 @@ impl Cast {
 
     /// A request whose plan waits for the approver.
     pub async fn pending(&self, runner: &ScriptedRunner, deployment: &str) -> pb::Request {
-        let request = self.create(&self.admin, "staging", deployment).await;
+        let request = self.create(&self.admin, "production", deployment).await;
         let request = plan_request(runner, &self.admin, &request).await;
         assert_eq!(request.state(), pb::RequestState::PendingApproval, "{request:?}");
         request
