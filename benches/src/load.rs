@@ -32,7 +32,8 @@ where
     let started = Instant::now();
     let end = started + time;
     let mut tasks = JoinSet::new();
-    for client in clients.iter().cycle().take(callers).cloned() {
+    for client in clients.iter().cycle().take(callers) {
+        let client = client.clone();
         let call = call.clone();
         tasks.spawn(async move {
             let mut latencies = Vec::with_capacity(1 << 14);

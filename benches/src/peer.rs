@@ -163,9 +163,9 @@ impl EnvironmentService for Environments {
     ) -> Result<Response<pb::Environment>, Status> {
         let name = request.into_inner().name;
         let slug = name.rsplit_once('/').map_or("", |(_, slug)| slug);
-        let row = self.find(slug).await.map_err(|error| Status::from_error(error))?;
+        let row = self.find(slug).await.map_err(Status::from_error)?;
         let row = row.ok_or_else(|| Status::from_error("there is no such environment".into()))?;
-        self.to_proto(&row).map(Response::new).map_err(|error| Status::from_error(error))
+        self.to_proto(&row).map(Response::new).map_err(Status::from_error)
     }
 
     async fn list_environment_tiers(

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use flagstone_api::pb;
-use flagstone_core::names::BusinessUnitName;
 use flagstone_api::google::rpc::bad_request;
+use flagstone_api::pb;
 use flagstone_core::FieldViolation;
+use flagstone_core::names::BusinessUnitName;
 use flagstone_core::tier::Tier;
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value as ProtoValue};

@@ -50,7 +50,6 @@ where
         drop(permit);
         answer
     });
-    #[expect(clippy::disallowed_methods, reason = "this is the one place where calls are detached")]
     let task = app.tasks.spawn(task.in_current_span());
     match task.await {
         Ok(answer) => answer.map(Response::new).map_err(|error| status::from_error(&error, &correlation_id)),

@@ -125,12 +125,13 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     bootstrap::run(&app).await?;
     worker::start(&app);
     let services = services::routes(&app);
-    runner::start(&app, services.clone(), format!("http://{}", own_address(address))).await?;
+    let runner_done = runner::start(&app, services.clone(), format!("http://{}", own_address(address))).await?;
     let (health, health_service) = health::service();
     health.set(true).await;
     app.tasks.spawn(health.keep(app.clone()));
     let router = edge::router(&app, services::beside(services, health_service)?);
-    app.tasks.spawn(listen(listener, Routes::from(router), app.shutdown.clone()));
+    // Open until the runner is done: an engine on its way out still stores its state here.
+    app.tasks.spawn(listen(listener, Routes::from(router), runner_done));
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "Serving.");
     Ok(Running { address, app })
 }

@@ -39,6 +39,7 @@ pub fn from_core(error: &CoreError, correlation_id: &str) -> Status {
     let message: String = error.message.chars().take(MESSAGE_MAX / 2).collect();
     let details = details(error, correlation_id);
     let status = rpc::Status { code: code as i32, message: message.clone(), details };
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where a status is made")]
     Status::with_details_and_metadata(code, message, status.encode_to_vec().into(), MetadataMap::new())
 }
 

@@ -1,7 +1,7 @@
 //! Answers of mutations, kept so that a repeated call gets the same bytes.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text, Void};
+use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl;
 use futures::try_join;
 use uuid::Uuid;
@@ -37,8 +37,8 @@ diesel::define_sql_function! {
     fn hashtextextended(text: Text, seed: BigInt) -> BigInt;
 }
 diesel::define_sql_function! {
-    /// Waits for a lock that ends with the transaction.
-    fn pg_advisory_xact_lock(key: BigInt) -> Void;
+    /// Waits for a lock that ends with the transaction. Its answer is void, which nobody reads.
+    fn pg_advisory_xact_lock(key: BigInt) -> Text;
 }
 
 /// Waits until no other call with this id is under way, and returns its answer if there is one. One round trip: the
@@ -51,7 +51,6 @@ pub async fn claim(
 ) -> Result<Option<Stored>, Error> {
     let key = format!("{organization_id}/{principal}/{request_id}");
     let (mut first, mut second) = (conn, conn);
-    // The lock's own answer is void, which nothing reads.
     let lock = diesel::select(pg_advisory_xact_lock(hashtextextended(key, 0))).execute(&mut first);
     let look_up = idempotency_keys::table
         .filter(idempotency_keys::organization_id.eq(organization_id))
@@ -72,14 +71,19 @@ pub async fn store(mut conn: &Connection, key: NewKey<'_>) -> Result<(), Error> 
 /// Forgets answers older than a day, at most `limit` of them. Returns how many.
 pub async fn purge(conn: &mut Connection, limit: i64) -> Result<usize, Error> {
     let old = idempotency_keys::table
-        .filter(idempotency_keys::create_time.lt(diesel::dsl::sql::<diesel::sql_types::Timestamptz>("now() - interval '24 hours'")))
+        .filter(
+            idempotency_keys::create_time
+                .lt(diesel::dsl::sql::<diesel::sql_types::Timestamptz>("now() - interval '24 hours'")),
+        )
         .select((idempotency_keys::organization_id, idempotency_keys::principal, idempotency_keys::request_id))
         .limit(limit)
         .load::<(Uuid, String, Uuid)>(conn)
         .await?;
     let mut purged = 0;
     for (organization_id, principal, request_id) in old {
-        purged += diesel::delete(idempotency_keys::table.find((organization_id, principal, request_id))).execute(conn).await?;
+        purged += diesel::delete(idempotency_keys::table.find((organization_id, principal, request_id)))
+            .execute(conn)
+            .await?;
     }
     Ok(purged)
 }

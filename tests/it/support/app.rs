@@ -26,9 +26,12 @@ pub const PASSWORD: &str = "granite-kestrel-7-orbit";
 /// Random, so that it is not refused as weak.
 pub const MASTER_KEY: &str = "kZ8q2Vt0nB5xLr7cYw3mHs9dPf6gJa1e";
 
+/// What a test changes of the usual configuration.
+type Change = Box<dyn FnOnce(&mut Config)>;
+
 /// How a test wants its server.
 pub struct TestAppBuilder {
-    changes: Vec<Box<dyn FnOnce(&mut Config)>>,
+    changes: Vec<Change>,
 }
 
 /// See the module. End it with [`TestApp::finish`], which checks what every test must leave behind.

@@ -155,6 +155,7 @@ fn lost(error: impl std::fmt::Display) -> Status {
 /// A method for each service: its generated client.
 macro_rules! services {
     ($($method:ident: $module:ident::$client:ident;)*) => {
+        #[allow(dead_code, reason = "one method a service, whether or not a test needs it today")]
         impl Caller {
             $(
                 pub fn $method(&self) -> pb::$module::$client<Caller> {

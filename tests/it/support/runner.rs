@@ -34,8 +34,6 @@ const CHUNK: usize = 256 * 1024;
 pub struct ScriptedRunner {
     /// The runner's own connection, for calls that a test makes itself.
     pub link: Caller,
-    /// `runners/{slug}`.
-    pub name: String,
     asks: mpsc::Sender<pb::WorkRequest>,
     assignments: AsyncMutex<mpsc::UnboundedReceiver<pb::JobAssignment>>,
     verdicts: AsyncMutex<mpsc::UnboundedReceiver<pb::WorkApplyVerdict>>,
@@ -120,7 +118,6 @@ impl ScriptedRunner {
         });
         Self {
             link,
-            name: registered.runner,
             asks,
             assignments: AsyncMutex::new(assignments),
             verdicts: AsyncMutex::new(verdicts),

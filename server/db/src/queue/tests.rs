@@ -299,7 +299,9 @@ async fn a_log_is_read_from_any_line() {
     let log = job_log::get(&reads, ORGANIZATION, job_id(1)).await.unwrap().unwrap();
     assert_eq!((log.last_seq, log.bytes), (6, 12));
     assert_eq!(log.sha256, <sha2::Sha256 as sha2::Digest>::digest("a\nb\nc\nd\ne\nf\n").as_slice());
-    for (after, firsts) in [(0, vec![1, 3, 6]), (1, vec![1, 3, 6]), (2, vec![3, 6]), (4, vec![3, 6]), (5, vec![6]), (6, vec![])] {
+    for (after, firsts) in
+        [(0, vec![1, 3, 6]), (1, vec![1, 3, 6]), (2, vec![3, 6]), (4, vec![3, 6]), (5, vec![6]), (6, vec![])]
+    {
         let chunks = job_log::chunks_after(&reads, ORGANIZATION, job_id(1), after, 10).await.unwrap();
         assert_eq!(chunks.iter().map(|chunk| chunk.first_seq).collect::<Vec<_>>(), firsts, "after {after}");
     }
