@@ -106,21 +106,26 @@ impl Identities {
         if known.looked.elapsed() < TRUSTED { Ok(known.caller) } else { self.look(&entry, known.caller).await }
     }
 
-    /// Whether a caller still stands: for streams, which outlive their first look.
-    pub async fn still_stands(&self, caller: &Caller) -> Result<()> {
+    /// The caller of a stream, which outlives its first look: with the grants of now where those have changed, `None`
+    /// where nothing has. Fails where the caller does not stand any more.
+    pub async fn look_again(&self, caller: &Caller) -> Result<Option<Caller>> {
         match caller {
-            Caller::Anonymous => Ok(()),
+            Caller::Anonymous => Ok(None),
             Caller::User(user) if user.expire_time <= Utc::now() => Err(keys::expired().into()),
             Caller::User(user) => {
                 let conn = self.database.reads.get().await?;
                 match identity::standing(&conn, user.organization_id, user.session_id, user.id).await? {
-                    Some(Standing { live: true, .. }) => Ok(()),
+                    Some(Standing { live: true, epoch }) if epoch == user.directory.epoch => Ok(None),
+                    Some(Standing { live: true, .. }) => Ok(Some(Caller::User(self.load(&conn, user).await?))),
                     _ => Err(self.inactive(user).into()),
                 }
             }
             Caller::Runner(runner) => {
                 let conn = self.database.reads.get().await?;
-                identity::runner_stands(&conn, runner.id).await?.then_some(()).ok_or_else(|| keys::unusable().into())
+                match identity::runner_stands(&conn, runner.id).await? {
+                    true => Ok(None),
+                    false => Err(keys::unusable().into()),
+                }
             }
         }
     }

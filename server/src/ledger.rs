@@ -123,8 +123,8 @@ impl Ledger {
                         .iter()
                         .map(|field| pb::FieldChange {
                             field: field.field.clone(),
-                            before: field.before.as_ref().map(convert::value_to_proto),
-                            after: field.after.as_ref().map(convert::value_to_proto),
+                            before: shown(field.before.as_ref()),
+                            after: shown(field.after.as_ref()),
                         })
                         .collect(),
                 })
@@ -176,6 +176,11 @@ impl Ledger {
             })).collect::<Vec<_>>(),
         })
     }
+}
+
+/// A value as people see it. Nothing is unset, since that is all the audit's JSON can tell of it.
+fn shown(value: Option<&Value>) -> Option<prost_types::Value> {
+    value.filter(|value| !value.is_null()).map(convert::value_to_proto)
 }
 
 /// A later change of the same object: what was before stays, what is after is the later one.

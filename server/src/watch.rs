@@ -13,11 +13,11 @@ use flagstone_api::pb;
 use flagstone_core::{Error as CoreError, Kind};
 use flagstone_db::change_event::{self, Cursor};
 use flagstone_db::{Bell, BellListener};
+use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::call::Caller;
 use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::ledger::object_topic;
@@ -46,11 +46,15 @@ pub enum Wake {
     End(pb::StreamEndReason, Option<flagstone_api::google::rpc::Status>),
 }
 
+/// Judges anew whether the caller of a context may have the stream: called when the caller's grants have changed.
+pub type Judge = Box<dyn Fn(Cx) -> BoxFuture<'static, Result<()>> + Send>;
+
 /// Waits on behalf of one stream.
 pub struct Waiter {
     app: Arc<App>,
-    caller: Caller,
-    correlation_id: Arc<str>,
+    /// The context of the stream, with the caller's grants of the last look.
+    cx: Cx,
+    judge: Judge,
     topics: Vec<String>,
     listener: BellListener,
     heartbeat_at: Instant,
@@ -60,14 +64,14 @@ pub struct Waiter {
 }
 
 impl Waiter {
-    /// Subscribes to the bells of these topics.
-    pub fn new(cx: &Cx, topics: Vec<String>) -> Self {
+    /// Subscribes to the bells of these topics, for a caller whom `judge` has let in.
+    pub fn new(cx: &Cx, topics: Vec<String>, judge: Judge) -> Self {
         let now = Instant::now();
         Self {
             listener: cx.app.bells.subscribe(),
             app: cx.app.clone(),
-            caller: cx.caller.clone(),
-            correlation_id: cx.call.correlation_id.clone(),
+            cx: cx.clone(),
+            judge,
             topics,
             heartbeat_at: now + cx.app.config.edge.heartbeat,
             standing_at: now + STANDING,
@@ -115,15 +119,31 @@ impl Waiter {
         }
     }
 
-    /// The end of a stream whose caller does not stand any more. That nobody could tell ends nothing.
-    async fn check_standing(&self) -> Option<Wake> {
-        match self.app.identities.still_stands(&self.caller).await {
-            Err(Error::Core(error)) if error.kind == Kind::Unauthenticated => {
-                let status = status::in_band(&Error::Core(error), &self.correlation_id);
-                Some(Wake::End(pb::StreamEndReason::CredentialExpired, Some(status)))
+    /// The end of a stream whose caller does not stand any more or has lost the right to it. That nobody could tell
+    /// ends nothing.
+    async fn check_standing(&mut self) -> Option<Wake> {
+        let judged = match self.app.identities.look_again(&self.cx.caller).await {
+            Ok(Some(caller)) => {
+                let fresh = Cx { caller, ..self.cx.clone() };
+                let judged = (self.judge)(fresh.clone()).await;
+                if judged.is_ok() {
+                    self.cx = fresh;
+                }
+                judged
             }
-            _ => None,
-        }
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        let reason = match &judged {
+            Err(Error::Core(error) | Error::Audited(error)) => match error.kind {
+                Kind::Unauthenticated => pb::StreamEndReason::CredentialExpired,
+                Kind::Denied | Kind::NotFound => pb::StreamEndReason::Error,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let status = judged.err().map(|error| status::in_band(&error, &self.cx.call.correlation_id));
+        Some(Wake::End(reason, status))
     }
 }
 
@@ -154,8 +174,8 @@ impl Watch {
     /// after this, not before.
     ///
     /// A text that is no cursor is a violation of the field `cursor`.
-    pub async fn open(cx: &Cx, organization_id: Uuid, objects: Vec<Uuid>, cursor: &str) -> Result<Self> {
-        let waiter = Waiter::new(cx, objects.iter().copied().map(object_topic).collect());
+    pub async fn open(cx: &Cx, organization_id: Uuid, objects: Vec<Uuid>, cursor: &str, judge: Judge) -> Result<Self> {
+        let waiter = Waiter::new(cx, objects.iter().copied().map(object_topic).collect(), judge);
         let conn = cx.app.db.reads.get().await?;
         let (cursor, too_old) = match decode(cursor)? {
             None => (change_event::head(&conn).await?, None),

@@ -3,11 +3,12 @@
 
 use std::fmt::Write;
 
+use flagstone_api::options::RequestKindPolicy;
 use flagstone_api::pb::ErrorReason;
-use flagstone_core::access::{Permission, PermissionPattern, RoleTemplate, role_templates};
+use flagstone_core::access::{Permission, PermissionPattern, Restriction, RoleTemplate, role_templates};
 use flagstone_core::tier::Tier;
 
-use crate::support::contract::{Method, methods};
+use crate::support::contract::{Method, methods, pool};
 use crate::support::requests::{harmless, valid_request};
 use crate::support::world::{Cast, World};
 use crate::support::{ScriptedRunner, TestApp};
@@ -50,24 +51,44 @@ fn line(text: &mut String, first: &str, cells: &[&str]) {
     writeln!(text, "{first:<50}{}", cells.trim_end()).unwrap();
 }
 
+/// Only its requester changes or submits a request, whatever else its caller holds.
+const REQUESTERS: [&str; 2] = ["SubmitRequest", "UpdateRequest"];
+
 /// Whether a role lets into a method for an object in development, by the rules: `own` where the caller made the object.
+/// What asks for a change also needs what a request of kind CREATE does.
 fn may_call(role: &RoleTemplate, method: &Method, own: bool) -> bool {
     if method.is_public() || method.is_for_everybody() {
         return true;
     }
-    if method.is_runners() {
+    if method.is_runners() || (REQUESTERS.contains(&method.name.as_str()) && !own) {
+        return false;
+    }
+    let asks = matches!(method.name.as_str(), "CreateRequest" | "PreviewRequest");
+    if asks && !kind_permissions("REQUEST_KIND_CREATE").iter().all(|slug| holds(role, slug)) {
         return false;
     }
     method.policy.permissions.iter().any(|slug| {
         if slug.starts_with("user:") {
             return own || !slug.ends_with(":own");
         }
-        let permission = PermissionPattern::parse(slug).unwrap().with_tier(Tier::Development);
-        let restricted = role.restriction != flagstone_core::access::Restriction::None && !permission.is_list_or_read();
+        let reads = PermissionPattern::parse(slug).unwrap().with_tier(Tier::Development).is_list_or_read();
+        let restricted = role.restriction != Restriction::None && !reads;
         // What is made is the caller's own.
-        let made = method.name.starts_with("Create") || method.name.starts_with("Preview");
-        role.permissions().contains(permission) && (own || made || !restricted)
+        holds(role, slug) && (own || asks || !restricted)
     })
+}
+
+fn holds(role: &RoleTemplate, slug: &str) -> bool {
+    role.permissions().contains(PermissionPattern::parse(slug).unwrap().with_tier(Tier::Development))
+}
+
+/// What a kind of request needs beside the permission to make requests, as the contract says it.
+fn kind_permissions(kind: &str) -> Vec<String> {
+    let option = pool().get_extension_by_name("flagstone.options.v1.request_kind").unwrap();
+    let value = pool().get_enum_by_name("flagstone.v1.RequestKind").unwrap().get_value_by_name(kind).unwrap();
+    let options = value.options();
+    let policy: RequestKindPolicy = options.get_extension(&option).as_message().unwrap().transcode_to().unwrap();
+    policy.permissions
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use flagstone_core::job::{JobKind, JobOperation, JobState};
 use flagstone_core::names::{JobName, parse};
 use flagstone_db::job::JobRow;
 use flagstone_db::{Connection, deployment, job, job_log, lease};
-use futures::{Stream, try_join};
+use futures::{FutureExt, Stream, try_join};
 use serde_json::Value;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -25,7 +25,7 @@ use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::flow::{apply, job as jobs};
 use crate::rpc::{self, Answers, unary};
-use crate::watch::{Signal, Watch};
+use crate::watch::{Judge, Signal, Watch};
 
 /// What allows to know that a job exists.
 pub(super) const READABLE_BY: &[&str] = &["business_unit:jobs:read"];
@@ -94,7 +94,7 @@ async fn watch_job(
     use pb::watch_job_response::Event;
     let name: JobName = parse(&req.name, "name")?;
     let (organization_id, directory, first) = find(&cx, &name).await?;
-    let mut watch = Watch::open(&cx, organization_id, vec![first.id], &req.cursor).await?;
+    let mut watch = Watch::open(&cx, organization_id, vec![first.id], &req.cursor, judge(&name)).await?;
     let message = |event| pb::WatchJobResponse { event: Some(event) };
     Ok(try_stream! {
         yield message(Event::Open(pb::StreamOpen { cursor: watch.cursor() }));
@@ -149,6 +149,15 @@ pub(super) async fn find(cx: &Cx, name: &JobName) -> Result<(Uuid, Arc<Directory
     })
     .await?;
     Ok((organization_id, read.user.directory.clone(), row))
+}
+
+/// Judges a stream about a job as [`find`] does.
+pub(super) fn judge(name: &JobName) -> Judge {
+    let name = name.clone();
+    Box::new(move |cx| {
+        let name = name.clone();
+        async move { find(&cx, &name).await.map(drop) }.boxed()
+    })
 }
 
 async fn one_to_proto(conn: &Connection, organization_id: Uuid, directory: &Directory, row: JobRow) -> Result<pb::Job> {

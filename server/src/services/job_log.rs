@@ -10,7 +10,7 @@ use flagstone_api::pb;
 use flagstone_core::job::JobState;
 use flagstone_core::names::{JobName, parse};
 use flagstone_core::page::{KeyPart, PageKey, PageToken, scope_hash};
-use flagstone_core::{Error as CoreError, Violations};
+use flagstone_core::{Error as CoreError, Reason, Violations};
 use flagstone_db::job_log::{ChunkRow, LogRow};
 use flagstone_db::{job, job_log};
 use futures::{Stream, try_join};
@@ -18,7 +18,7 @@ use prost::Message;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use super::job::{find, state_to_proto};
+use super::job::{find, judge, state_to_proto};
 use crate::app::App;
 use crate::cx::Cx;
 use crate::error::{Error, Result};
@@ -56,7 +56,7 @@ pub(super) async fn tail_job_logs(
     violations.finish()?;
     let (Some(name), Some(mut after)) = (name, after) else { return Err(Error::internal("violations were lost")) };
     let (organization_id, _, row) = find(&cx, &name).await?;
-    let mut waiter = Waiter::new(&cx, vec![log_topic(row.id), object_topic(row.id)]);
+    let mut waiter = Waiter::new(&cx, vec![log_topic(row.id), object_topic(row.id)], judge(&name));
     let message = |event| pb::TailJobLogsResponse { event: Some(event) };
     Ok(try_stream! {
         yield message(Event::Open(pb::StreamOpen { cursor: after.to_string() }));
@@ -116,7 +116,7 @@ pub(super) async fn tail_job_logs(
 pub(super) async fn list_job_logs(cx: Cx, req: pb::ListJobLogsRequest) -> Result<pb::ListJobLogsResponse> {
     let query = Query::of(&cx, &req)?;
     let (organization_id, _, row) = find(&cx, &query.parent).await?;
-    let mut waiter = Waiter::new(&cx, vec![log_topic(row.id), object_topic(row.id)]);
+    let mut waiter = Waiter::new(&cx, vec![log_topic(row.id), object_topic(row.id)], judge(&query.parent));
     let deadline = Instant::now() + query.wait;
     loop {
         let page = query.page(&cx.app, organization_id, row.id).await?;
@@ -176,7 +176,13 @@ impl Query {
                 _ => violations.add("page_token", "is not a token of this list."),
             }
         }
-        violations.finish()?;
+        violations.finish().map_err(|mut error| {
+            // As in every search: it is the text that is too long, unless something else is wrong too.
+            if error.fields.iter().all(|violation| ["contains", "excludes"].contains(&violation.field.as_str())) {
+                error.reason = Reason::SearchTooLong;
+            }
+            error
+        })?;
         let (Some(parent), Ok(size), Some(wait)) = (parent, size, wait) else {
             return Err(Error::internal("violations were lost"));
         };

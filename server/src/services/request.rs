@@ -292,7 +292,7 @@ fn own(tx: &Tx, row: &RequestRow) -> Result<()> {
         Reason::AccessDenied,
         format!("Only {} changes or submits this request. Make one of your own.", row.requester),
     )
-    .with("name", &row.id)
+    .with("name", &flow::objects::request_name(tx, row)?)
     .into())
 }
 

@@ -6,7 +6,7 @@ use flagstone_api::pb::watch_request_response::Event;
 use flagstone_core::Error as CoreError;
 use flagstone_core::names::{RequestName, parse};
 use flagstone_db::{job, request};
-use futures::Stream;
+use futures::{FutureExt, Stream};
 
 use super::job::progress_to_proto;
 use super::request::readable;
@@ -29,7 +29,14 @@ pub async fn watch_request(
     let read = cx.read(target.clone()).await?;
     let row = readable(&read, &name).await?;
     let (organization_id, id) = (row.organization_id, row.id);
-    let mut watch = Watch::open(&cx, organization_id, vec![id], &req.cursor).await?;
+    let judge = {
+        let (name, target) = (name.clone(), target.clone());
+        Box::new(move |cx: Cx| {
+            let (name, target) = (name.clone(), target.clone());
+            async move { readable(&cx.read(target).await?, &name).await.map(drop) }.boxed()
+        })
+    };
+    let mut watch = Watch::open(&cx, organization_id, vec![id], &req.cursor, judge).await?;
     for job in &row.job_ids {
         watch.follow(*job);
     }
