@@ -20,6 +20,7 @@ mod logs;
 mod mainline;
 mod matrix;
 mod plans;
+mod previews;
 mod process;
 mod requests;
 mod s3;
