@@ -1,0 +1,101 @@
+import { Code } from "@connectrpc/connect";
+import { CircleAlert, CloudOff, Lock, SearchX } from "lucide-react";
+import { ErrorReason, type Problem, problemOf } from "~/api/errors";
+import { formatMillis } from "~/lib/format";
+import { Button } from "~/ui/button";
+import { CopyButton } from "./copy-button";
+
+export interface ErrorNoticeProps {
+  error: unknown;
+  /** What did not work, as the heading: "The request could not be read". */
+  title?: string;
+  onRetry?: (() => void) | undefined;
+  /** Hides the list of fields, where they are shown beside the fields themselves. */
+  fieldsElsewhere?: boolean;
+}
+
+/** An error with what happened, why, what to do, and the id that finds it in the logs. */
+export function ErrorNotice({ error, title, onRetry, fieldsElsewhere }: ErrorNoticeProps) {
+  const problem = problemOf(error);
+  const Icon = iconOf(problem);
+  const permission = problem.reason === ErrorReason.ACCESS_DENIED ? problem.metadata.permission : undefined;
+  return (
+    <div role="alert" className="flex gap-3 rounded-md border border-line-strong bg-surface px-4 py-3">
+      <Icon aria-hidden className="mt-0.5 size-4 shrink-0 text-failed" />
+      <div className="flex min-w-0 flex-1 flex-col gap-2">
+        <div>
+          <p className="font-semibold">{title ?? headingOf(problem)}</p>
+          <p className="whitespace-pre-line">{problem.message}</p>
+        </div>
+        {permission && <Denied permission={permission} scope={problem.metadata.scope ?? ""} />}
+        {!fieldsElsewhere && problem.fields.length > 0 && (
+          <ul className="list-disc pl-4">
+            {problem.fields.map(({ field, message }) => (
+              <li key={field + message}>
+                <code>{field}</code> {message}
+              </li>
+            ))}
+          </ul>
+        )}
+        {problem.violations.length > 0 && (
+          <ul className="list-disc pl-4">
+            {problem.violations.map((violation) => (
+              <li key={violation.policy + violation.field + violation.message}>
+                <code>{violation.field}</code> {violation.message} {violation.fix}
+              </li>
+            ))}
+          </ul>
+        )}
+        {problem.retryAfter !== undefined && <p>Try again in {formatMillis(problem.retryAfter)}.</p>}
+        <div className="flex flex-wrap items-center gap-3">
+          {onRetry && (
+            <Button size="sm" onClick={onRetry}>
+              Try again
+            </Button>
+          )}
+          {problem.correlationId && (
+            <span className="inline-flex items-center gap-1 text-muted text-sm">
+              Correlation id <code>{problem.correlationId}</code>
+              <CopyButton text={problem.correlationId} label="Copy the correlation id" />
+            </span>
+          )}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function Denied({ permission, scope }: { permission: string; scope: string }) {
+  const unit = scope.startsWith("businessUnits/") ? scope.slice("businessUnits/".length) : "";
+  const ask = `Please grant me ${permission}${unit ? ` in business unit ${unit}` : ""} on ${window.location.href}`;
+  return (
+    <div className="flex flex-col gap-2">
+      <p>
+        Needs <code>{permission}</code> {unit ? <>in business unit {unit}</> : "in the organization"}.{" "}
+        {unit ? "The owner of the business unit or a platform administrator" : "A platform administrator"} can grant it.
+      </p>
+      <div>
+        <Button size="sm" onClick={() => void navigator.clipboard.writeText(ask)}>
+          Copy a message that asks for it
+        </Button>
+      </div>
+    </div>
+  );
+}
+
+function iconOf({ code, reason }: Problem) {
+  if (code === Code.PermissionDenied) return Lock;
+  if (code === Code.NotFound) return SearchX;
+  if (reason === ErrorReason.UNSPECIFIED || code === Code.Unavailable) return CloudOff;
+  return CircleAlert;
+}
+
+function headingOf({ code, reason }: Problem): string {
+  if (code === Code.PermissionDenied) return "You may not do this";
+  if (code === Code.NotFound) return "There is nothing here";
+  if (code === Code.Internal && reason === ErrorReason.INTERNAL) return "Something went wrong on our side";
+  if (reason === ErrorReason.UNSPECIFIED || code === Code.Unavailable) return "No connection";
+  if (code === Code.ResourceExhausted) return "Too much at once";
+  if (code === Code.Aborted) return "Somebody was faster";
+  return "This did not work";
+}

@@ -1,0 +1,27 @@
+import { describe, expect, test } from "vitest";
+import { idOf, partOf, routeOf, unitOf } from "./names";
+
+describe("resource names", () => {
+  test("consist of parts", () => {
+    const name = "businessUnits/eng/deployments/shop/revisions/3";
+    expect(partOf(name, "deployments")).toBe("shop");
+    expect(partOf(name, "jobs")).toBe("");
+    expect(unitOf(name)).toBe("eng");
+    expect(idOf(name)).toBe("3");
+  });
+
+  test.each([
+    ["approvals/1", "/approvals/$approval"],
+    ["jobs/1", "/jobs/$job"],
+    ["templates/aws-s3/versions/1.0.0", "/templates/$template"],
+    ["businessUnits/eng/requests/1", "/b/$bu/requests/$request"],
+    ["businessUnits/eng/deployments/shop/revisions/3", "/b/$bu/deployments/$deployment"],
+    ["businessUnits/eng/environments/dev", "/b/$bu/environments/$environment"],
+  ])("%s has the page %s", (name, to) => {
+    expect(routeOf(name)?.to).toBe(to);
+  });
+
+  test.each(["users/dev", "", "system", "businessUnits/eng"])("%s has no page", (name) => {
+    expect(routeOf(name)).toBeUndefined();
+  });
+});

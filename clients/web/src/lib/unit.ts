@@ -1,0 +1,37 @@
+// Which business unit the lists show. The address says it, so that a copied link shows the same; where it does not, the
+// unit that the person chose last, which the server keeps (R029).
+
+import { useMutation, useQuery } from "@connectrpc/connect-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { queryClient } from "~/api/queries";
+import { BusinessUnitService } from "~/gen/flagstone/v1/business_unit_service_pb";
+import { UserService } from "~/gen/flagstone/v1/user_service_pb";
+import { useMe } from "./me";
+import { idOf } from "./names";
+
+/** Stands for all business units that one may read. */
+export const ALL_UNITS = "-";
+
+/** The chosen unit as a parent of lists: `businessUnits/x`, or `businessUnits/-` for all. */
+export function useParent(): string {
+  const { unit } = useSearch({ from: "/_app" });
+  const me = useMe();
+  return `businessUnits/${unit ?? (me?.activeBusinessUnit ? idOf(me.activeBusinessUnit) : ALL_UNITS)}`;
+}
+
+/** The units one can choose from. */
+export function useUnits() {
+  return useQuery(BusinessUnitService.method.listBusinessUnits, { pageSize: 200 }, { staleTime: 60_000 });
+}
+
+/** Chooses the unit of the lists, here and on every other device. */
+export function useChooseUnit(): (unit: string) => void {
+  const navigate = useNavigate();
+  const { mutate } = useMutation(UserService.method.setActiveBusinessUnit, {
+    onSuccess: () => queryClient.invalidateQueries(),
+  });
+  return (unit) => {
+    void navigate({ to: ".", search: (before) => ({ ...before, unit }) });
+    mutate({ businessUnit: unit === ALL_UNITS ? "" : `businessUnits/${unit}`, requestId: crypto.randomUUID() });
+  };
+}

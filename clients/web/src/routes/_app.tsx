@@ -1,0 +1,49 @@
+import { createFileRoute, Outlet, retainSearchParams } from "@tanstack/react-router";
+import { useEffect } from "react";
+import { session } from "~/api/client";
+import { useSession } from "~/api/use-session";
+import { ErrorNotice } from "~/components/error-notice";
+import { LoginAgain } from "~/components/login-again";
+import { PendingPage } from "~/components/outcome-pages";
+import { Shell } from "~/components/shell";
+
+type AppSearch = {
+  /** The business unit whose objects the lists show; `-` for all. */
+  unit?: string;
+};
+
+export const Route = createFileRoute("/_app")({
+  validateSearch: (search): AppSearch => (typeof search.unit === "string" ? { unit: search.unit } : {}),
+  search: { middlewares: [retainSearchParams<AppSearch>(["unit"])] },
+  component: App,
+});
+
+/** Everything that needs somebody logged in. */
+function App() {
+  const { status, passwordChangeRequired } = useSession();
+  const navigate = Route.useNavigate();
+  const leaves = status === "anonymous" || passwordChangeRequired;
+  useEffect(() => {
+    if (!leaves) return;
+    const { pathname, search } = window.location;
+    void navigate({ to: "/login", search: { to: pathname + search }, replace: true });
+  }, [leaves, navigate]);
+  if (status === "starting" || leaves) return <PendingPage />;
+  if (status === "unreachable") {
+    return (
+      <div className="mx-auto max-w-[720px] p-6">
+        <ErrorNotice
+          error={new Error("The server cannot be reached.")}
+          title="No connection"
+          onRetry={() => void session.start()}
+        />
+      </div>
+    );
+  }
+  return (
+    <Shell>
+      <Outlet />
+      {status === "expired" && <LoginAgain />}
+    </Shell>
+  );
+}
