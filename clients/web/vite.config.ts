@@ -21,7 +21,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   server: {
-    port: 7480,
+    port: Number(process.env.PORT ?? 7480),
     strictPort: true,
     // To the browser the page and the API are one origin, as in production.
     proxy: { "^/(flagstone|grpc)\\.": { target: server, changeOrigin: true } },
