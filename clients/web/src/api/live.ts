@@ -21,7 +21,7 @@ export interface LiveState {
   resynced: boolean;
 }
 
-let state: LiveState = { status: "connecting", resynced: false };
+let state: LiveState = { status: "idle", resynced: false };
 const listeners = new Set<() => void>();
 
 /** Notes how the page's stream is doing: also for pages that follow another stream than `useLive`'s. */
@@ -72,6 +72,9 @@ export function useLive(shown: Shown): void {
       },
       abort.signal,
     );
-    return () => abort.abort();
+    return () => {
+      abort.abort();
+      setLiveStatus("idle");
+    };
   }, [key]);
 }

@@ -5,8 +5,8 @@ import { StreamEndReason } from "~/gen/flagstone/v1/stream_pb";
 import { session } from "./client";
 import { problemOf } from "./errors";
 
-/** How a stream is doing, in the words of the indicator that shows it. */
-export type StreamStatus = "connecting" | "live" | "reconnecting" | "paused" | "ended" | "failed";
+/** How a stream is doing; `idle` where there is none. */
+export type StreamStatus = "idle" | "connecting" | "live" | "reconnecting" | "paused" | "ended" | "failed";
 
 /** The last message of a stream, as every service sends it. */
 interface End {

@@ -4,7 +4,10 @@ import type { StreamStatus } from "~/api/stream";
 import { cn } from "~/lib/cn";
 import { Tooltip } from "~/ui/tooltip";
 
-const LOOKS: Record<StreamStatus, { word: string; why: string; icon: typeof Radio; classes: string }> = {
+const LOOKS: Record<
+  Exclude<StreamStatus, "idle">,
+  { word: string; why: string; icon: typeof Radio; classes: string }
+> = {
   connecting: {
     word: "Connecting",
     why: "The stream of changes is being opened.",
@@ -31,6 +34,8 @@ const LOOKS: Record<StreamStatus, { word: string; why: string; icon: typeof Radi
 /** Whether the page hears of changes. */
 export function ConnectionState() {
   const { status, resynced } = useLiveState();
+  // A page that follows nothing: there is nothing to say.
+  if (status === "idle") return null;
   const { word, why, icon: Icon, classes } = LOOKS[status];
   const text = resynced ? "Read anew: too much had happened since the connection was cut." : why;
   return (

@@ -13,7 +13,7 @@ export function CopyButton({ text, label = "Copy" }: { text: string; label?: str
   return (
     <IconButton
       label={copied ? "Copied" : label}
-      className="size-5 [&_svg]:size-3"
+      size="sm"
       onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}
     >
       {copied ? <Check /> : <Copy />}

@@ -55,7 +55,8 @@ export function ErrorNotice({ error, title, onRetry, fieldsElsewhere }: ErrorNot
           )}
           {problem.correlationId && (
             <span className="inline-flex items-center gap-1 text-muted text-sm">
-              Correlation id <code>{problem.correlationId}</code>
+              <span className="whitespace-nowrap">Correlation id</span>
+              <code className="min-w-0 break-all">{problem.correlationId}</code>
               <CopyButton text={problem.correlationId} label="Copy the correlation id" />
             </span>
           )}

@@ -62,10 +62,14 @@ export interface IconButtonProps extends ComponentProps<"button"> {
   /** What it does: its name for screen readers, and its tooltip. */
   label: string;
   shortcut?: string;
+  /** Small: beside text. */
+  size?: "sm" | "md";
 }
 
+const ICON_SIZES = { sm: "size-5 [&_svg]:size-3", md: "size-7 [&_svg]:size-4" } as const;
+
 /** A button that is only an icon, with its label in a tooltip. */
-export function IconButton({ label, shortcut, className, ...rest }: IconButtonProps) {
+export function IconButton({ label, shortcut, size = "md", className, ...rest }: IconButtonProps) {
   return (
     <Tooltip text={shortcut ? `${label} (${shortcut})` : label}>
       <button
@@ -73,7 +77,8 @@ export function IconButton({ label, shortcut, className, ...rest }: IconButtonPr
         {...rest}
         aria-label={label}
         className={cn(
-          "inline-flex size-7 shrink-0 items-center justify-center rounded-md text-muted transition-colors hover:bg-hover hover:text-ink disabled:opacity-50 [&_svg]:size-4",
+          "inline-flex shrink-0 items-center justify-center rounded-md text-muted transition-colors hover:bg-hover hover:text-ink disabled:opacity-50",
+          ICON_SIZES[size],
           className,
         )}
       />
