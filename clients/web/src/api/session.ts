@@ -184,6 +184,11 @@ export class Session {
     }
   }
 
+  /** Stops hearing the other tabs. */
+  close(): void {
+    this.#channel.close();
+  }
+
   #isFresh(): boolean {
     return this.#access !== undefined && this.#access.expires - MARGIN > serverNow();
   }

@@ -1,0 +1,128 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError, createRouterTransport } from "@connectrpc/connect";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { AuthService } from "~/gen/flagstone/v1/auth_service_pb";
+import { Session } from "./session";
+
+/** Tells apart the tokens that the stand-in for the server gives out. */
+let issued: number;
+let refreshes: string[];
+/** What the next refreshes meet before they are answered. */
+let failures: (ConnectError | undefined)[];
+let lifetime: number;
+
+function tokens() {
+  issued += 1;
+  return { accessToken: `token-${issued}`, accessTokenExpireTime: timestampFromMs(Date.now() + lifetime) };
+}
+
+function open(): Session {
+  const transport = createRouterTransport(({ service }) => {
+    service(AuthService, {
+      login: () => ({ tokens: tokens(), passwordChangeRequired: false }),
+      refreshSession: ({ requestId }) => {
+        refreshes.push(requestId);
+        const failure = failures.shift();
+        if (failure) throw failure;
+        return { tokens: tokens() };
+      },
+      logout: () => ({}),
+    });
+  });
+  const session = new Session(transport);
+  tabs.push(session);
+  return session;
+}
+
+/** Sessions that would answer those of the next test. */
+let tabs: Session[] = [];
+
+afterEach(() => {
+  for (const tab of tabs) tab.close();
+  tabs = [];
+});
+
+beforeEach(() => {
+  issued = 0;
+  refreshes = [];
+  failures = [];
+  lifetime = 15 * 60_000;
+  localStorage.clear();
+  // jsdom has no locks. One holder at a time, as in a browser.
+  let last: Promise<unknown> = Promise.resolve();
+  const request = (_: string, run: () => Promise<unknown>) => {
+    last = last.then(run, run);
+    return last;
+  };
+  vi.stubGlobal("navigator", { ...navigator, locks: { request } });
+});
+
+const over = () => new ConnectError("over", Code.Unauthenticated);
+const cut = () => new ConnectError("cut", Code.Unavailable);
+
+describe("a session", () => {
+  test("begins with the cookie", async () => {
+    const session = open();
+    await session.start();
+    expect(session.snapshot().status).toBe("active");
+    expect(await session.token()).toBe("token-1");
+    expect(refreshes).toHaveLength(1);
+  });
+
+  test("is anonymous where the cookie opens nothing", async () => {
+    failures = [over()];
+    const session = open();
+    await session.start();
+    expect(session.snapshot().status).toBe("anonymous");
+  });
+
+  test("is unreachable where nobody answers, and repeats the refresh under its id", async () => {
+    failures = [cut()];
+    const session = open();
+    await session.start();
+    expect(session.snapshot().status).toBe("unreachable");
+    await session.start();
+    expect(session.snapshot().status).toBe("active");
+    expect(refreshes[1]).toBe(refreshes[0]);
+    await session.refresh();
+    expect(refreshes).toHaveLength(2);
+  });
+
+  test("refreshes once however many calls need a token", async () => {
+    const session = open();
+    await session.login("dev", "secret", "");
+    session.reject("token-1");
+    const all = await Promise.all([session.token(), session.token(), session.token()]);
+    expect(new Set(all)).toEqual(new Set(["token-2"]));
+    expect(refreshes).toHaveLength(1);
+  });
+
+  test("lets calls wait until the person has logged in again", async () => {
+    const session = open();
+    await session.login("dev", "secret", "");
+    session.reject("token-1");
+    failures = [over()];
+    const waiting = session.token();
+    await vi.waitFor(() => expect(session.snapshot().status).toBe("expired"));
+    await session.login("dev", "secret", "");
+    expect(await waiting).toBe("token-2");
+    expect(session.snapshot().status).toBe("active");
+  });
+
+  test("is shared by the tabs: a second one asks the first", async () => {
+    const first = open();
+    await first.login("dev", "secret", "");
+    const second = open();
+    await second.start();
+    expect(await second.token()).toBe("token-1");
+    expect(refreshes).toHaveLength(0);
+  });
+
+  test("renews a token before it expires", async () => {
+    lifetime = 10_000;
+    const session = open();
+    await session.login("dev", "secret", "");
+    lifetime = 60_000;
+    expect(await session.token()).toBe("token-2");
+  });
+});
