@@ -4,6 +4,7 @@ import { useQuery } from "@connectrpc/connect-query";
 import { keepPreviousData } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
+import { Dialog } from "radix-ui";
 import { useDeferredValue, useState } from "react";
 import { DeploymentService } from "~/gen/flagstone/v1/deployment_service_pb";
 import { RequestService } from "~/gen/flagstone/v1/request_service_pb";
@@ -19,15 +20,20 @@ const ITEM = "flex h-9 cursor-default items-center gap-2 rounded-md px-2 data-[s
 
 export function Palette({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
   return (
-    <Command.Dialog
-      open={open}
-      onOpenChange={onOpenChange}
-      label="Search and commands"
-      overlayClassName="fixed inset-0 z-40 bg-overlay"
-      contentClassName="fixed top-[12vh] left-1/2 z-40 w-[calc(100vw-24px)] max-w-xl -translate-x-1/2 rounded-lg border border-line bg-float shadow-float"
-    >
-      {open && <Content close={() => onOpenChange(false)} />}
-    </Command.Dialog>
+    <Dialog.Root open={open} onOpenChange={onOpenChange}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="fixed inset-0 z-40 bg-overlay" />
+        <Dialog.Content
+          aria-describedby={undefined}
+          className="fixed top-[12vh] left-1/2 z-40 w-[calc(100vw-24px)] max-w-xl -translate-x-1/2 rounded-lg border border-line bg-float shadow-float"
+        >
+          <Dialog.Title className="sr-only">Search and commands</Dialog.Title>
+          <Command label="Search and commands" loop>
+            <Content close={() => onOpenChange(false)} />
+          </Command>
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
   );
 }
 

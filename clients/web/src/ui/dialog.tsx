@@ -1,7 +1,6 @@
 import { X } from "lucide-react";
 import { Dialog as Radix } from "radix-ui";
 import type { ReactNode } from "react";
-import { IconButton } from "./button";
 
 export interface DialogProps {
   open: boolean;
@@ -41,21 +40,21 @@ export function Dialog({
           className={`fixed top-[12vh] left-1/2 z-40 flex max-h-[80vh] w-[calc(100vw-24px)] -translate-x-1/2 flex-col rounded-lg border border-line bg-float shadow-float ${WIDTHS[width]}`}
           {...(description ? {} : { "aria-describedby": undefined })}
         >
-          <div className="flex items-start gap-3 px-4 pt-4">
-            <div className="min-w-0 flex-1">
-              <Radix.Title className="text-lg font-semibold">{title}</Radix.Title>
-              {description && <Radix.Description className="mt-1 text-muted">{description}</Radix.Description>}
-            </div>
-            {dismissible && (
-              <Radix.Close asChild>
-                <IconButton label="Close">
-                  <X />
-                </IconButton>
-              </Radix.Close>
-            )}
+          <div className="px-4 pt-4 pr-12">
+            <Radix.Title className="text-lg font-semibold">{title}</Radix.Title>
+            {description && <Radix.Description className="mt-1 text-muted">{description}</Radix.Description>}
           </div>
           <div className="min-h-0 flex-1 overflow-auto px-4 py-4">{children}</div>
           {footer && <div className="flex justify-end gap-2 border-line border-t px-4 py-3">{footer}</div>}
+          {dismissible && (
+            // Last, so that the keyboard begins in the content; without a tooltip, which would take the Escape for itself.
+            <Radix.Close
+              aria-label="Close"
+              className="absolute top-3 right-3 inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover hover:text-ink"
+            >
+              <X aria-hidden className="size-4" />
+            </Radix.Close>
+          )}
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>
