@@ -6,10 +6,12 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { session, transport } from "~/api/client";
 import { queryClient } from "~/api/queries";
+import { allowInjectedStyles } from "~/lib/nonce";
 import { applyTheme } from "~/lib/theme";
 import { TooltipProvider } from "~/ui/tooltip";
 import { router } from "./router";
 
+allowInjectedStyles();
 applyTheme();
 void session.start();
 
