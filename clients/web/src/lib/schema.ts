@@ -1,0 +1,441 @@
+// What a form needs to know of a JSON Schema (2020-12): which fields there are for a value, in which order, of what kind,
+// with which default and limits. The server judges with the same schema (R109), and fills in defaults in the same way.
+
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { Validator } from "@cfworker/json-schema";
+import { formatNumber } from "./format";
+import { isObject } from "./json-diff";
+
+/** A schema, or a part of one. */
+export type Schema = JsonObject;
+
+export type Path = readonly (string | number)[];
+
+/** Schemas and inputs nest no deeper on the server. Ends a schema that contains itself. */
+const MAX_DEPTH = 32;
+
+/** The place of a value as the server writes it: `lifecycle_rules[0].days`. */
+export function pathText(path: Path): string {
+  let text = "";
+  for (const part of path) text += typeof part === "number" ? `[${part}]` : text ? `.${part}` : part;
+  return text;
+}
+
+/** The value with another one at a path; `undefined` takes it out. What lies beside the path keeps its identity. */
+export function setAt(value: JsonValue | undefined, path: Path, next: JsonValue | undefined): JsonValue | undefined {
+  const [part, ...rest] = path;
+  if (part === undefined) return next;
+  if (typeof part === "number") {
+    const items = Array.isArray(value) ? [...value] : [];
+    const item = setAt(items[part], rest, next);
+    if (item === undefined) items.splice(part, 1);
+    else items[part] = item;
+    return items;
+  }
+  const members = isObject(value) ? value : {};
+  const member = setAt(members[part], rest, next);
+  if (member !== undefined) return { ...members, [part]: member };
+  return Object.fromEntries(Object.entries(members).filter(([name]) => name !== part));
+}
+
+/** What a reference inside of the schema points to. */
+function resolve(root: Schema, reference: string): Schema | undefined {
+  if (!reference.startsWith("#")) return undefined;
+  let found: JsonValue | undefined = root;
+  for (const part of reference.slice(1).split("/").slice(1)) {
+    const key = decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~");
+    if (Array.isArray(found)) found = found[Number(key)];
+    else found = isObject(found) ? found[key] : undefined;
+  }
+  return isObject(found) ? found : undefined;
+}
+
+export function schemas(value: JsonValue | undefined): Schema[] {
+  return Array.isArray(value) ? value.filter((one) => isObject(one)) : [];
+}
+
+function named(value: JsonValue | undefined): [string, Schema][] {
+  return isObject(value) ? Object.entries(value).flatMap(([name, one]) => (isObject(one) ? [[name, one]] : [])) : [];
+}
+
+export function strings(value: JsonValue | undefined): string[] {
+  return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
+}
+
+/** Adds what `next` finds until nothing new comes: each part once, so that a schema that contains itself ends. */
+function closure(schema: Schema, next: (part: Schema) => (Schema | undefined)[]): Schema[] {
+  const parts = [schema];
+  for (const part of parts) for (const found of next(part)) if (found && !parts.includes(found)) parts.push(found);
+  return parts;
+}
+
+function referred(root: Schema, part: Schema): Schema | undefined {
+  return typeof part.$ref === "string" ? resolve(root, part.$ref) : undefined;
+}
+
+/** The schema with what holds beside it whatever the value is. Defaults come from these. */
+function fixedParts(root: Schema, schema: Schema): Schema[] {
+  return closure(schema, (part) => [referred(root, part), ...schemas(part.allOf)]);
+}
+
+/** What a map holds for a schema, made where there is nothing yet. */
+export function kept<Made>(map: WeakMap<Schema, Made>, schema: Schema, make: () => Made): Made {
+  const known = map.get(schema);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(schema, made);
+  return made;
+}
+
+const conditions = new WeakMap<Schema, WeakMap<Schema, Validator>>();
+
+function holds(root: Schema, condition: Schema, value: JsonValue): boolean {
+  const ofRoot = kept(conditions, root, () => new WeakMap<Schema, Validator>());
+  // References in a condition point into the whole schema.
+  const make = () => new Validator({ ...condition, ...(root.$defs ? { $defs: root.$defs } : {}) }, "2020-12");
+  return kept(ofRoot, condition, make).validate(value).valid;
+}
+
+/** The schema with all that holds beside it for this value: references, `allOf`, and the branches of conditions. */
+export function partsFor(root: Schema, schema: Schema, value: JsonValue | undefined): Schema[] {
+  const filled = value === undefined ? undefined : withDefaults(root, schema, value);
+  return closure(schema, (part) => {
+    const found = [referred(root, part), ...schemas(part.allOf)];
+    if (filled === undefined) return found;
+    if (isObject(part.if)) {
+      const branch = holds(root, part.if, filled) ? part.then : part.else;
+      if (isObject(branch)) found.push(branch);
+    }
+    for (const [name, dependent] of named(part.dependentSchemas)) {
+      if (isObject(filled) && filled[name] !== undefined) found.push(dependent);
+    }
+    return found;
+  });
+}
+
+/** The schema with everything it can bring in, whichever branch holds. */
+function everyPart(root: Schema, schema: Schema): Schema[] {
+  return closure(schema, (part) => [
+    referred(root, part),
+    ...["allOf", "anyOf", "oneOf"].flatMap((key) => schemas(part[key])),
+    ...[part.if, part.then, part.else].filter((one) => isObject(one)),
+    ...named(part.dependentSchemas).map(([, one]) => one),
+  ]);
+}
+
+const narrowed = new WeakMap<Schema, WeakMap<Schema, Schema>>();
+
+/** Both schemas at once, for what a form shows. The same two give the same object, so that fields need not be redrawn. */
+function narrow(a: Schema, b: Schema): Schema {
+  return kept(
+    kept(narrowed, a, () => new WeakMap<Schema, Schema>()),
+    b,
+    () => narrowOnce(a, b),
+  );
+}
+
+function narrowOnce(a: Schema, b: Schema): Schema {
+  const both: Schema = { ...b, ...a };
+  const number = (key: string, choose: (...of: number[]) => number) => {
+    const [left, right] = [a[key], b[key]];
+    if (typeof left === "number" && typeof right === "number") both[key] = choose(left, right);
+  };
+  for (const key of ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"]) number(key, Math.max);
+  for (const key of ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"]) number(key, Math.min);
+  const options = b.enum;
+  if (Array.isArray(a.enum) && Array.isArray(options)) both.enum = a.enum.filter((option) => options.includes(option));
+  if (a.required && b.required) both.required = [...new Set([...strings(a.required), ...strings(b.required)])];
+  if (a.allOf && b.allOf) both.allOf = [...schemas(a.allOf), ...schemas(b.allOf)];
+  if (isObject(a.properties) && isObject(b.properties)) {
+    const properties: JsonObject = { ...b.properties, ...a.properties };
+    for (const [name, property] of named(a.properties)) {
+      const other = b.properties[name];
+      if (isObject(other)) properties[name] = narrow(property, other);
+    }
+    both.properties = properties;
+  }
+  return both;
+}
+
+/** One schema in place of all that hold for the value. */
+export function schemaFor(root: Schema, schema: Schema, value: JsonValue | undefined): Schema {
+  return partsFor(root, schema, value).reduce((whole, part) => (part === schema ? whole : narrow(whole, part)), schema);
+}
+
+export interface Property {
+  name: string;
+  schema: Schema;
+  required: boolean;
+}
+
+/** The fields of an object as it is now: in their author's order (`x-order`), else required ones first, then by name. */
+export function propertiesFor(root: Schema, schema: Schema, value: JsonValue | undefined): Property[] {
+  const members = isObject(value) ? value : {};
+  const found = new Map<string, Schema>();
+  const required = new Set<string>();
+  for (const part of partsFor(root, schema, members)) {
+    for (const [name, property] of named(part.properties)) {
+      const known = found.get(name);
+      found.set(name, known ? narrow(known, property) : property);
+    }
+    for (const name of strings(part.required)) required.add(name);
+    if (isObject(part.dependentRequired)) {
+      for (const [name, others] of Object.entries(part.dependentRequired)) {
+        if (members[name] !== undefined) for (const other of strings(others)) required.add(other);
+      }
+    }
+  }
+  const order = (schema: Schema) =>
+    typeof schema["x-order"] === "number" ? schema["x-order"] : Number.POSITIVE_INFINITY;
+  return [...found]
+    .map(([name, schema]) => ({ name, schema, required: required.has(name) }))
+    .sort(
+      (a, b) =>
+        compare(order(a.schema), order(b.schema)) ||
+        Number(b.required) - Number(a.required) ||
+        a.name.localeCompare(b.name, "en"),
+    );
+}
+
+function compare(a: number, b: number): number {
+  return a === b ? 0 : a - b;
+}
+
+/** Members that the schema does not know and does not take: what an older version of a template had, say. */
+export function unknownMembers(root: Schema, schema: Schema, value: JsonObject): string[] {
+  const parts = partsFor(root, schema, value);
+  if (!parts.some((part) => part.additionalProperties === false)) return [];
+  const known = new Set(propertiesFor(root, schema, value).map(({ name }) => name));
+  return Object.keys(value).filter((name) => !known.has(name));
+}
+
+/** The value with the schema's defaults for what is left out, as the server fills them in. */
+export function withDefaults(root: Schema, schema: Schema, value: JsonValue, depth = 0): JsonValue {
+  if (depth > MAX_DEPTH) return value;
+  let filled = value;
+  for (const part of fixedParts(root, schema)) {
+    if (Array.isArray(filled)) {
+      const items = part.items;
+      if (isObject(items)) filled = filled.map((item) => withDefaults(root, items, item, depth + 1));
+    } else if (isObject(filled)) {
+      const members: JsonObject = { ...filled };
+      for (const [name, property] of named(part.properties)) {
+        const given = members[name] ?? defaultOf(root, property);
+        if (given !== undefined) members[name] = withDefaults(root, property, given, depth + 1);
+      }
+      filled = members;
+    }
+  }
+  return filled;
+}
+
+/** What holds where a field is left out; `undefined` where nothing does. */
+export function defaultOf(root: Schema, schema: Schema): JsonValue | undefined {
+  return fixedParts(root, schema).find((part) => part.default !== undefined)?.default;
+}
+
+/** How a field is asked for. */
+export type FieldKind =
+  | "text"
+  | "long-text"
+  | "secret"
+  | "number"
+  | "switch"
+  | "choice"
+  | "choices"
+  | "list"
+  | "object"
+  | "map"
+  | "variants"
+  | "json";
+
+/** The kind of field for a schema of which `schemaFor` made one. */
+export function kindOf(root: Schema, schema: Schema): FieldKind {
+  const type = typeOf(schema);
+  if (isSecret(root, schema) && type !== "object" && type !== "array") return "secret";
+  if (type === "boolean") return "switch";
+  if (optionsOf(schema)) return "choice";
+  switch (type) {
+    case "string":
+      return isLong(schema) ? "long-text" : "text";
+    case "integer":
+    case "number":
+      return "number";
+    case "array": {
+      const items = itemsOf(root, schema);
+      if (!items) return "json";
+      return schema.uniqueItems === true && optionsOf(items) ? "choices" : "list";
+    }
+    case "object":
+      if (variantsOf(root, schema)) return "variants";
+      if (isObject(schema.properties)) return "object";
+      if (isObject(schema.additionalProperties)) return "map";
+      return schema.additionalProperties === false ? "object" : "json";
+    default:
+      if (variantsOf(root, schema)) return "variants";
+      return isObject(schema.properties) ? "object" : "json";
+  }
+}
+
+/** The type, `null` aside; `undefined` where there are several. */
+export function typeOf(schema: Schema): string | undefined {
+  if (typeof schema.type === "string") return schema.type;
+  const types = strings(schema.type).filter((type) => type !== "null");
+  return types.length === 1 ? types[0] : undefined;
+}
+
+function isLong(schema: Schema): boolean {
+  return schema["x-widget"] === "textarea" || (typeof schema.maxLength === "number" && schema.maxLength > 1_024);
+}
+
+/** The schema of a list's items. */
+export function itemsOf(root: Schema, schema: Schema): Schema | undefined {
+  return isObject(schema.items) ? schemaFor(root, schema.items, undefined) : undefined;
+}
+
+export interface Option {
+  value: JsonValue;
+  label: string;
+}
+
+/** What a field may be, where that is a list: of `enum`, or of branches with one value each. */
+export function optionsOf(schema: Schema): Option[] | undefined {
+  const plain = (value: JsonValue): Option => ({
+    value,
+    label: typeof value === "string" ? value : JSON.stringify(value),
+  });
+  if (Array.isArray(schema.enum)) return schema.enum.map(plain);
+  if (schema.const !== undefined) return [plain(schema.const)];
+  const branches = [...schemas(schema.oneOf), ...schemas(schema.anyOf)];
+  if (branches.length === 0 || !branches.every((branch) => branch.const !== undefined)) return undefined;
+  return branches.flatMap(({ const: value, title }) =>
+    value === undefined ? [] : [{ value, label: typeof title === "string" ? title : plain(value).label }],
+  );
+}
+
+export interface Variant {
+  label: string;
+  schema: Schema;
+}
+
+/** The forms of which one is chosen. Branches that only say what else is required are conditions, not forms. */
+export function variantsOf(root: Schema, schema: Schema): Variant[] | undefined {
+  const branches = schemas(schema.oneOf ?? schema.anyOf).map((branch) => schemaFor(root, branch, undefined));
+  const isForm = (branch: Schema) => branch.properties !== undefined || branch.type !== undefined;
+  if (branches.length < 2 || !branches.every(isForm)) return undefined;
+  return branches.map((branch, index) => ({
+    label: typeof branch.title === "string" ? branch.title : `Form ${index + 1}`,
+    schema: branch,
+  }));
+}
+
+/** True for what is shown to nobody: marked so in any schema that could apply. */
+export function isSecret(root: Schema, schema: Schema): boolean {
+  return everyPart(root, schema).some(
+    (part) => part["x-flagstone-secret"] === true || part.writeOnly === true || part.format === "password",
+  );
+}
+
+/** Whether anything in the schema is a secret. */
+export function hasSecrets(root: Schema): boolean {
+  return /"(x-flagstone-secret|writeOnly)":true|"format":"password"/.test(JSON.stringify(root));
+}
+
+/** The value without its secrets: what may be kept outside of the page's memory. */
+export function withoutSecrets(root: Schema, schema: Schema, value: JsonValue, depth = 0): JsonValue | undefined {
+  if (isSecret(root, schema)) return undefined;
+  if (depth > MAX_DEPTH) return value;
+  const parts = everyPart(root, schema);
+  const below = (value: JsonValue, candidates: (JsonValue | undefined)[]) => {
+    let kept: JsonValue | undefined = value;
+    for (const candidate of candidates) {
+      if (kept !== undefined && isObject(candidate)) kept = withoutSecrets(root, candidate, kept, depth + 1);
+    }
+    return kept;
+  };
+  if (Array.isArray(value)) {
+    const items = value.map((item) =>
+      below(
+        item,
+        parts.flatMap((part) => [part.items, ...schemas(part.prefixItems)]),
+      ),
+    );
+    return items.filter((item) => item !== undefined);
+  }
+  if (!isObject(value)) return value;
+  const members: JsonObject = {};
+  for (const [name, member] of Object.entries(value)) {
+    const kept = below(
+      member,
+      parts.flatMap((part) => [
+        isObject(part.properties) ? part.properties[name] : undefined,
+        part.additionalProperties,
+        ...named(part.patternProperties).map(([, one]) => one),
+      ]),
+    );
+    if (kept !== undefined) members[name] = kept;
+  }
+  return members;
+}
+
+/** A number as typed; text that is none stays text, for the schema to refuse. */
+export function parseNumber(text: string): number | string {
+  const trimmed = text.trim();
+  const number = Number(trimmed);
+  return /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(trimmed) && Number.isFinite(number) ? number : text;
+}
+
+/** What a new item or an added object begins with. */
+export function emptyOf(root: Schema, schema: Schema): JsonValue {
+  const whole = schemaFor(root, schema, undefined);
+  const given = defaultOf(root, whole);
+  if (given !== undefined) return given;
+  switch (typeOf(whole)) {
+    case "object":
+      return withDefaults(root, whole, {});
+    case "array":
+      return [];
+    case "boolean":
+      return false;
+    case undefined:
+      return isObject(whole.properties) ? withDefaults(root, whole, {}) : "";
+    default:
+      return "";
+  }
+}
+
+/** The limits of a field in words: `3 to 63 characters`. */
+export function limitsOf(schema: Schema): string[] {
+  const limits: string[] = [];
+  const number = (key: string) => (typeof schema[key] === "number" ? schema[key] : undefined);
+  const range = (from: number | undefined, to: number | undefined, one: string, many: string) => {
+    const unit = (value: number) => (one ? ` ${value === 1 ? one : many}` : "");
+    if (from !== undefined && to !== undefined) {
+      if (from === to) limits.push(`Exactly ${formatNumber(to)}${unit(to)}`);
+      else limits.push(`${formatNumber(from)} to ${formatNumber(to)}${unit(to)}`);
+    } else if (from !== undefined) limits.push(`At least ${formatNumber(from)}${unit(from)}`);
+    else if (to !== undefined) limits.push(`At most ${formatNumber(to)}${unit(to)}`);
+  };
+  range(number("minimum"), number("maximum"), "", "");
+  const [above, below] = [number("exclusiveMinimum"), number("exclusiveMaximum")];
+  if (above !== undefined) limits.push(`More than ${formatNumber(above)}`);
+  if (below !== undefined) limits.push(`Less than ${formatNumber(below)}`);
+  range(number("minLength"), number("maxLength"), "character", "characters");
+  range(number("minItems"), number("maxItems"), "item", "items");
+  range(number("minProperties"), number("maxProperties"), "entry", "entries");
+  const step = number("multipleOf");
+  if (step !== undefined) limits.push(`A multiple of ${formatNumber(step)}`);
+  if (typeof schema.format === "string" && schema.format !== "password") limits.push(`Format ${schema.format}`);
+  return limits;
+}
+
+/** What people call a field. */
+export function titleOf(schema: Schema, name: string): string {
+  if (typeof schema.title === "string" && schema.title) return schema.title;
+  const words = name.replaceAll(/[_-]+/g, " ").trim();
+  return words ? words.charAt(0).toUpperCase() + words.slice(1) : name;
+}
+
+export function descriptionOf(schema: Schema): string | undefined {
+  return typeof schema.description === "string" && schema.description ? schema.description : undefined;
+}
