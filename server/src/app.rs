@@ -19,6 +19,7 @@ use crate::keys::SigningKeys;
 use crate::password_hash::Passwords;
 use crate::tx::Tx;
 use crate::vault::Vault;
+use crate::watch::Horizon;
 
 /// One server process.
 pub struct App {
@@ -40,6 +41,8 @@ pub struct App {
     pub calls: Arc<Semaphore>,
     /// How many streams are open at a time.
     pub streams: Arc<Semaphore>,
+    /// Where the change feed stands.
+    pub horizon: Horizon,
     /// What the shutdown waits for.
     pub tasks: TaskTracker,
     /// Cancelled when the shutdown begins: streams end, workers claim nothing more.

@@ -203,6 +203,11 @@ pub fn object_topic(id: Uuid) -> String {
     format!("object {id}")
 }
 
+/// The bell of whoever watches all that changes in an organization.
+pub fn changes_topic(organization_id: Uuid) -> String {
+    format!("changes {organization_id}")
+}
+
 /// The bell of whoever reads a job's log.
 pub fn log_topic(job_id: Uuid) -> String {
     format!("log {job_id}")

@@ -147,6 +147,7 @@ impl ListCall {
             caller_id: read.user.id,
             parent_id,
             branches,
+            sights: &[],
             filter: self.filter.as_ref(),
             names,
             order: self.order,

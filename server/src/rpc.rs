@@ -9,6 +9,7 @@ use flagstone_core::{Error as CoreError, Kind, Reason};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt};
 use prost::Message;
+use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 use tracing::Instrument;
 
@@ -24,11 +25,42 @@ use crate::status;
 pub type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Runs one unary call.
+pub async fn unary<Req, Resp, F, Fut>(
+    app: &Arc<App>,
+    request: Request<Req>,
+    handler: F,
+) -> Result<Response<Resp>, Status>
+where
+    Req: Send + 'static,
+    Resp: Message + Default + Send + 'static,
+    F: FnOnce(Cx, Req) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<Resp>> + Send + 'static,
+{
+    within(&app.calls, app, request, handler).await
+}
+
+/// Runs one unary call that mostly waits. It takes the place of a stream: those who wait must not keep out those who work.
+pub async fn waiting<Req, Resp, F, Fut>(
+    app: &Arc<App>,
+    request: Request<Req>,
+    handler: F,
+) -> Result<Response<Resp>, Status>
+where
+    Req: Send + 'static,
+    Resp: Message + Default + Send + 'static,
+    F: FnOnce(Cx, Req) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<Resp>> + Send + 'static,
+{
+    within(&app.streams, app, request, handler).await
+}
+
+/// Runs one unary call with a permit of a quota.
 ///
 /// The handler runs in a task of its own: a client that goes away or a deadline that passes neither stops it half way
 /// nor leaves a connection in an unknown state, and `request_id` tells the outcome. The permit moves into the task, so
 /// that what runs is limited even when its clients are gone; the shutdown waits for it.
-pub async fn unary<Req, Resp, F, Fut>(
+async fn within<Req, Resp, F, Fut>(
+    quota: &Arc<Semaphore>,
     app: &Arc<App>,
     request: Request<Req>,
     handler: F,
@@ -41,7 +73,7 @@ where
 {
     let (cx, body) = context(app, request)?;
     let correlation_id = cx.call.correlation_id.clone();
-    let permit = app.calls.clone().try_acquire_owned().map_err(|_| overloaded(&correlation_id))?;
+    let permit = quota.clone().try_acquire_owned().map_err(|_| overloaded(&correlation_id))?;
     // On the heap from here on: the state of a handler has kilobytes, and on its way into a task and out of it a future is
     // copied a dozen times. One type for all handlers with the same answer, too.
     let task: BoxFuture<'static, Result<Resp>> = Box::pin(async move {

@@ -25,6 +25,7 @@ use crate::keys::SigningKeys;
 use crate::password_hash::Passwords;
 use crate::services::{self, health};
 use crate::vault::Vault;
+use crate::watch::Horizon;
 use crate::{runner, status, worker};
 
 /// Streams at a time on one connection. Browsers share one connection for all tabs of a page.
@@ -152,6 +153,7 @@ pub(crate) async fn app(config: Config, contract: Contract) -> Result<Arc<App>, 
         limits: Limits::new(&config.edge),
         calls: Arc::new(Semaphore::new(config.edge.max_calls)),
         streams: Arc::new(Semaphore::new(config.edge.max_streams)),
+        horizon: Horizon::default(),
         tasks: TaskTracker::new(),
         shutdown: CancellationToken::new(),
         config,

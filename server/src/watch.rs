@@ -4,6 +4,11 @@
 //! may ring for a change that is not to be read yet, since an older transaction still runs: after a bell the first looks
 //! follow one another quickly.
 
+mod changes;
+mod horizon;
+mod kinds;
+mod objects;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +25,12 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::cx::Cx;
 use crate::error::{Error, Result};
-use crate::ledger::object_topic;
 use crate::status;
+
+pub use changes::{Changes, to_proto};
+pub use horizon::Horizon;
+pub use kinds::{KINDS, ObjectKind, sights};
+pub use objects::Objects;
 
 /// The longest wait between two looks.
 const POLL: Duration = Duration::from_millis(500);
@@ -34,6 +43,15 @@ const STANDING: Duration = Duration::from_secs(1);
 
 /// Events taken at a time.
 const BATCH: i64 = 500;
+
+/// What a call that waits keeps of its deadline, to answer in.
+const RESERVE: Duration = Duration::from_secs(2);
+
+/// When a unary call that may wait this long has to answer: before its deadline at the edge.
+pub fn answer_by(cx: &Cx, wait: Duration) -> Instant {
+    let left = cx.app.config.edge.deadline.saturating_sub(RESERVE).saturating_sub(cx.call.started.elapsed());
+    Instant::now() + wait.min(left)
+}
 
 /// Why a wait is over.
 #[derive(Debug)]
@@ -92,11 +110,8 @@ impl Waiter {
             if self.app.shutdown.is_cancelled() {
                 return Wake::End(pb::StreamEndReason::Shutdown, None);
             }
-            if Instant::now() >= self.standing_at {
-                self.standing_at = Instant::now() + STANDING;
-                if let Some(end) = self.check_standing().await {
-                    return end;
-                }
+            if let Some(end) = self.standing().await {
+                return end;
             }
             if Instant::now() >= self.heartbeat_at {
                 self.said();
@@ -117,6 +132,27 @@ impl Waiter {
                 () = self.app.shutdown.cancelled() => {}
             }
         }
+    }
+
+    /// How old what a look finds may be. After a bell nothing is: it tells of a change of this moment. A look that only
+    /// makes sure that no bell was missed shares with the others of the process.
+    fn max_age(&self) -> Duration {
+        if self.pause < POLL { Duration::ZERO } else { POLL }
+    }
+
+    /// Hears one more bell.
+    fn listen(&mut self, topic: String) {
+        self.topics.push(topic);
+    }
+
+    /// Looks every second whether the caller still stands, and ends the stream where not. Call it where a stream may go
+    /// on for long without a wait.
+    pub async fn standing(&mut self) -> Option<Wake> {
+        if Instant::now() < self.standing_at {
+            return None;
+        }
+        self.standing_at = Instant::now() + STANDING;
+        self.check_standing().await
     }
 
     /// The end of a stream whose caller does not stand any more or has lost the right to it. That nobody could tell
@@ -147,12 +183,33 @@ impl Waiter {
     }
 }
 
-/// Follows the change events of some objects.
-pub struct Watch {
+/// Where a watch finds what it tells.
+pub trait Source: Send + Sync {
+    /// What it tells.
+    type News: Send;
+
+    /// The bells that ring when there may be some.
+    fn topics(&self, organization_id: Uuid) -> Vec<String>;
+
+    /// What there is after a cursor, without waiting, and the cursor behind everything that was looked at.
+    fn look(&self, look: &Look<'_>, after: Cursor)
+    -> impl Future<Output = Result<(Option<Self::News>, Cursor)>> + Send;
+}
+
+/// One look of a watch.
+pub struct Look<'a> {
+    /// With the caller's grants of now.
+    pub cx: &'a Cx,
+    pub organization_id: Uuid,
+    /// How old what is known of the feed may be.
+    pub max_age: Duration,
+}
+
+/// Follows a source, for one stream.
+pub struct Watch<S> {
     waiter: Waiter,
-    app: Arc<App>,
     organization_id: Uuid,
-    objects: Vec<Uuid>,
+    source: S,
     cursor: Cursor,
     /// The oldest place that can still be resumed from, where the cursor lies before it.
     too_old: Option<Cursor>,
@@ -160,22 +217,22 @@ pub struct Watch {
 
 /// What a watch has to tell.
 #[derive(Debug)]
-pub enum Signal {
-    /// At least one of the objects changed: read them anew. [`Watch::cursor`] is behind these changes.
-    Changed,
+pub enum Signal<N> {
+    /// Something changed; objects are to be read anew. [`Watch::cursor`] is behind these changes.
+    Changed(N),
     /// Nothing happened for a while.
     Heartbeat,
     /// The stream is to end with this message.
     End(pb::StreamEnd),
 }
 
-impl Watch {
-    /// Subscribes to objects of an organization, from a cursor on or, where that is empty, from now on. Read the objects
+impl<S: Source> Watch<S> {
+    /// Subscribes to a source in an organization, from a cursor on or, where that is empty, from now on. Read the objects
     /// after this, not before.
     ///
     /// A text that is no cursor is a violation of the field `cursor`.
-    pub async fn open(cx: &Cx, organization_id: Uuid, objects: Vec<Uuid>, cursor: &str, judge: Judge) -> Result<Self> {
-        let waiter = Waiter::new(cx, objects.iter().copied().map(object_topic).collect(), judge);
+    pub async fn open(cx: &Cx, organization_id: Uuid, source: S, cursor: &str, judge: Judge) -> Result<Self> {
+        let waiter = Waiter::new(cx, source.topics(organization_id), judge);
         let conn = cx.app.db.reads.get().await?;
         let (cursor, too_old) = match decode(cursor)? {
             None => (change_event::head(&conn).await?, None),
@@ -184,20 +241,17 @@ impl Watch {
                 (cursor, oldest.filter(|oldest| cursor < *oldest))
             }
         };
-        Ok(Self { waiter, app: cx.app.clone(), organization_id, objects, cursor, too_old })
-    }
-
-    /// Follows another object too, from the cursor on.
-    pub fn follow(&mut self, object: Uuid) {
-        if !self.objects.contains(&object) {
-            self.objects.push(object);
-            self.waiter.topics.push(object_topic(object));
-        }
+        Ok(Self { waiter, organization_id, source, cursor, too_old })
     }
 
     /// Where to resume after everything that was signalled so far.
     pub fn cursor(&self) -> String {
         encode(self.cursor)
+    }
+
+    /// The oldest cursor that can still be resumed from, where this one cannot.
+    pub fn resync(&self) -> Option<String> {
+        self.too_old.map(encode)
     }
 
     /// The last message of the stream.
@@ -206,38 +260,42 @@ impl Watch {
             last_cursor: self.cursor(),
             reason: reason.into(),
             status: None,
-            oldest_cursor: self.too_old.map(encode).unwrap_or_default(),
+            oldest_cursor: self.resync().unwrap_or_default(),
         }
     }
 
-    /// Whether something changed since the cursor, without waiting. The cursor moves behind it.
-    pub async fn advance(&mut self) -> Result<bool> {
-        let mut changed = false;
-        loop {
-            let conn = self.app.db.reads.get().await?;
-            let events =
-                change_event::of_objects(&conn, self.organization_id, &self.objects, self.cursor, BATCH).await?;
-            let Some(last) = events.last() else { return Ok(changed) };
-            self.cursor = Cursor { xid: last.xid, position: last.position };
-            changed = true;
-        }
+    /// What changed since the cursor, without waiting. The cursor moves behind it.
+    pub async fn advance(&mut self) -> Result<Option<S::News>> {
+        let look = Look { cx: &self.waiter.cx, organization_id: self.organization_id, max_age: self.waiter.max_age() };
+        let (news, cursor) = self.source.look(&look, self.cursor).await?;
+        self.cursor = cursor;
+        Ok(news)
+    }
+
+    /// Waits until it is time for something. Call it after an advance that found nothing.
+    pub async fn wait(&mut self) -> Wake {
+        self.waiter.wait().await
     }
 
     /// Waits for what comes next. A database that is away for a while ends nothing.
-    pub async fn next(&mut self) -> Signal {
+    pub async fn next(&mut self) -> Signal<S::News> {
         if self.too_old.is_some() {
             return Signal::End(self.end(pb::StreamEndReason::ResyncRequired));
         }
         loop {
+            // Here too: where changes follow one another there is no wait, and a slow reader comes back after a while.
+            if let Some(Wake::End(reason, status)) = self.waiter.standing().await {
+                return Signal::End(pb::StreamEnd { status, ..self.end(reason) });
+            }
             match self.advance().await {
-                Ok(true) => {
+                Ok(Some(news)) => {
                     self.waiter.said();
-                    return Signal::Changed;
+                    return Signal::Changed(news);
                 }
-                Ok(false) => {}
+                Ok(None) => {}
                 Err(error) => tracing::debug!(error = %status::chain(&error), "A watch could not look."),
             }
-            match self.waiter.wait().await {
+            match self.wait().await {
                 Wake::Look => {}
                 Wake::Heartbeat => return Signal::Heartbeat,
                 Wake::End(reason, status) => {
@@ -257,7 +315,7 @@ fn encode(cursor: Cursor) -> String {
 }
 
 /// The cursor that a client sent; `None` for an empty one.
-fn decode(cursor: &str) -> Result<Option<Cursor>, CoreError> {
+pub fn decode(cursor: &str) -> Result<Option<Cursor>, CoreError> {
     if cursor.is_empty() {
         return Ok(None);
     }

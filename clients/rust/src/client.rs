@@ -218,8 +218,12 @@ services! {
     approval_policies: approval_policy_service_client::ApprovalPolicyServiceClient;
     /// Deployments and their revisions.
     deployments: deployment_service_client::DeploymentServiceClient;
+    /// What engines know of deployments.
+    workspaces: workspace_service_client::WorkspaceServiceClient;
     /// Jobs and their logs. [`Client::tail_job_logs`] and [`Client::watch_job`] resume after a cut.
     jobs: job_service_client::JobServiceClient;
+    /// Changes of everything that the caller may read. A stream that was cut is opened again with its last cursor.
+    changes: watch_service_client::WatchServiceClient;
     /// The audit.
     audit: audit_service_client::AuditServiceClient;
 }

@@ -234,6 +234,11 @@ name! {
     [business_unit: BusinessUnitId, deployment: Slug] RevisionNumber
 }
 name! {
+    /// What an engine knows of one deployment. Its id is that of the deployment.
+    WorkspaceName("businessUnits/{business_unit}/deployments/{deployment}/workspace")
+    [business_unit: BusinessUnitId] Slug
+}
+name! {
     /// A unit of asynchronous work.
     JobName("jobs/{job}") [] Uuid
 }
@@ -295,6 +300,18 @@ impl RevisionName {
     /// The deployment it is a state of.
     pub fn deployment(&self) -> DeploymentName {
         DeploymentName::new(self.business_unit.clone(), self.deployment.clone())
+    }
+}
+
+impl WorkspaceName {
+    /// The business unit it belongs to.
+    pub fn business_unit(&self) -> BusinessUnitName {
+        BusinessUnitName::new(self.business_unit.clone())
+    }
+
+    /// The deployment it is about.
+    pub fn deployment(&self) -> DeploymentName {
+        DeploymentName::new(self.business_unit.clone(), self.id.clone())
     }
 }
 

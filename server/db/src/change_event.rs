@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::Connection;
 use crate::error::Error;
 use crate::schema::change_events;
+use crate::sight::{self, Sight};
 
 /// A change to announce.
 #[derive(Debug)]
@@ -53,6 +54,13 @@ pub struct Cursor {
     pub position: i64,
 }
 
+impl EventRow {
+    /// The place just behind it.
+    pub const fn cursor(&self) -> Cursor {
+        Cursor { xid: self.xid, position: self.position }
+    }
+}
+
 /// Announces changes in the transaction that `conn` is in.
 pub async fn insert(mut conn: &Connection, organization_id: Uuid, events: &[NewEvent<'_>]) -> Result<(), Error> {
     if events.is_empty() {
@@ -85,6 +93,50 @@ const HORIZON: &str = "pg_snapshot_xmin(pg_current_snapshot())::text::int8";
 pub async fn head(mut conn: &Connection) -> Result<Cursor, Error> {
     let xid: i64 = diesel::select(sql::<BigInt>(HORIZON)).get_result(&mut conn).await?;
     Ok(Cursor { xid, position: 0 })
+}
+
+/// What somebody watches of an organization's changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    pub organization_id: Uuid,
+    /// Row id of the caller, for what only its creator sees.
+    pub caller_id: Uuid,
+    /// Only of this unit.
+    pub unit_id: Option<Uuid>,
+    /// What the caller may see. Empty: nothing.
+    pub sights: &'a [Sight],
+    /// Only of these objects, by name; empty for all.
+    pub objects: &'a [String],
+}
+
+/// What is seen after a cursor and before `until`, a place where the feed stood, at most `limit`, in order.
+pub async fn between(
+    mut conn: &Connection,
+    seen: &Seen<'_>,
+    after: Cursor,
+    until: Cursor,
+    limit: i64,
+) -> Result<Vec<EventRow>, Error> {
+    if seen.sights.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut select = change_events::table
+        .filter(change_events::organization_id.eq(seen.organization_id))
+        .filter(change_events::xid.lt(until.xid))
+        .filter(change_events::xid.ge(after.xid))
+        .filter(change_events::xid.gt(after.xid).or(change_events::position.gt(after.position)))
+        .filter(sight::shown(seen.sights, seen.caller_id))
+        .order((change_events::xid, change_events::position))
+        .limit(limit)
+        .select(EventRow::as_select())
+        .into_boxed();
+    if let Some(unit) = seen.unit_id {
+        select = select.filter(change_events::business_unit_id.eq(unit));
+    }
+    if !seen.objects.is_empty() {
+        select = select.filter(change_events::object.eq_any(seen.objects));
+    }
+    Ok(select.load(&mut conn).await?)
 }
 
 /// Events of these objects after a cursor, at most `limit`, in order.

@@ -42,6 +42,7 @@ pub mod schema;
 pub mod schema_gen;
 pub mod seed;
 pub mod session;
+pub mod sight;
 pub mod signing_key;
 pub mod template;
 pub mod template_load;

@@ -18,11 +18,13 @@ use uuid::Uuid;
 
 use crate::Connection;
 use crate::error::Error;
+use crate::sight::Sight;
 
 pub mod approval;
 pub mod approval_policy;
 pub mod audit;
 pub mod business_unit;
+pub mod change_event;
 mod condition;
 pub mod deployment;
 pub mod environment;
@@ -34,6 +36,7 @@ pub mod revision;
 pub mod scope;
 pub mod template;
 pub mod template_version;
+pub mod workspace_state;
 
 pub use scope::Branch;
 
@@ -50,6 +53,8 @@ pub struct ListQuery<'a> {
     pub parent_id: Option<Uuid>,
     /// What the caller may see. Empty: nothing.
     pub branches: &'a [Branch],
+    /// What the caller may see of each kind of object, in the list of changes, which is of all kinds.
+    pub sights: &'a [Sight],
     pub filter: Option<&'a Predicate>,
     /// The resource names in `filter`.
     pub names: &'a Names,

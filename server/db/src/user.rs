@@ -138,6 +138,21 @@ pub async fn set_password(conn: &mut Connection, user: &UserRow, password_hash: 
         .await?)
 }
 
+/// Sets the unit that clients fill in for a person.
+pub async fn set_active_unit(conn: &mut Connection, user: &UserRow, unit_id: Option<Uuid>) -> Result<UserRow, Error> {
+    Ok(diesel::update(users::table)
+        .filter(users::organization_id.eq(user.organization_id))
+        .filter(users::id.eq(user.id))
+        .set((
+            users::active_business_unit_id.eq(unit_id),
+            users::revision.eq(users::revision + 1),
+            users::update_time.eq(now),
+        ))
+        .returning(UserRow::as_returning())
+        .get_result(conn)
+        .await?)
+}
+
 /// A user's units with the role in each, as (unit, role id), by unit.
 pub async fn memberships(
     mut conn: &Connection,

@@ -62,6 +62,28 @@ pub struct StateRow {
     pub time: DateTime<Utc>,
 }
 
+/// One version of a state, without its contents.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = workspace_states)]
+pub struct StateHeadRow {
+    pub serial: i64,
+    pub fence: i64,
+    pub lineage: String,
+    /// Of the state in the clear.
+    pub sha256: Vec<u8>,
+    pub resource_count: i32,
+    pub job_id: Uuid,
+    pub state: String,
+    pub time: DateTime<Utc>,
+}
+
+impl StateHeadRow {
+    /// Whether it is the one that an engine starts from.
+    pub fn is_current(&self, workspace: &WorkspaceRow) -> bool {
+        self.state == "STORED" && self.serial == workspace.serial && self.lineage == workspace.lineage
+    }
+}
+
 /// A state to keep.
 #[derive(Debug, Insertable)]
 #[diesel(table_name = workspace_states)]
@@ -254,6 +276,23 @@ pub async fn newest_state(
         .filter(workspace_states::state.eq("STORED"))
         .order((workspace_states::serial.desc(), workspace_states::time.desc()))
         .select(StateRow::as_select())
+        .first(&mut conn)
+        .await
+        .optional()?)
+}
+
+/// How many resources the newest STORED state holds; `None` before the first.
+pub async fn resource_count(
+    mut conn: &Connection,
+    organization_id: Uuid,
+    deployment_id: Uuid,
+) -> Result<Option<i32>, Error> {
+    Ok(workspace_states::table
+        .filter(workspace_states::organization_id.eq(organization_id))
+        .filter(workspace_states::deployment_id.eq(deployment_id))
+        .filter(workspace_states::state.eq("STORED"))
+        .order((workspace_states::serial.desc(), workspace_states::time.desc()))
+        .select(workspace_states::resource_count)
         .first(&mut conn)
         .await
         .optional()?)

@@ -49,7 +49,7 @@ impl DeploymentService for Deployments {
 }
 
 /// What allows to know that a deployment exists.
-const READABLE: &[&str] = &["business_unit:deployments:read", "user:deployments:read:own"];
+pub(super) const READABLE: &[&str] = &["business_unit:deployments:read", "user:deployments:read:own"];
 
 const LIST: List = List {
     fields: &[

@@ -25,7 +25,7 @@ use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::flow::{apply, job as jobs};
 use crate::rpc::{self, Answers, unary};
-use crate::watch::{Judge, Signal, Watch};
+use crate::watch::{Judge, Objects, Signal, Watch};
 
 /// What allows to know that a job exists.
 pub(super) const READABLE_BY: &[&str] = &["business_unit:jobs:read"];
@@ -94,13 +94,13 @@ async fn watch_job(
     use pb::watch_job_response::Event;
     let name: JobName = parse(&req.name, "name")?;
     let (organization_id, directory, first) = find(&cx, &name).await?;
-    let mut watch = Watch::open(&cx, organization_id, vec![first.id], &req.cursor, judge(&name)).await?;
+    let mut watch = Watch::open(&cx, organization_id, Objects(vec![first.id]), &req.cursor, judge(&name)).await?;
     let message = |event| pb::WatchJobResponse { event: Some(event) };
     Ok(try_stream! {
         yield message(Event::Open(pb::StreamOpen { cursor: watch.cursor() }));
         let mut seen = None;
         // A fresh watch begins with the job as it is, a resumed one with what changed since.
-        let mut news = req.cursor.is_empty() || watch.advance().await?;
+        let mut news = req.cursor.is_empty() || watch.advance().await?.is_some();
         loop {
             let conn = cx.app.db.reads.get().await?;
             let row = job::get(&conn, organization_id, first.id).await?.ok_or_else(|| CoreError::not_found(&name))?;
@@ -117,7 +117,7 @@ async fn watch_job(
             }
             news = loop {
                 match watch.next().await {
-                    Signal::Changed => break true,
+                    Signal::Changed(()) => break true,
                     Signal::Heartbeat => {
                         yield message(Event::Heartbeat(pb::StreamHeartbeat { cursor: watch.cursor() }));
                     }

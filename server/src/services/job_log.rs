@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::ledger::{log_topic, object_topic};
-use crate::watch::{Waiter, Wake};
+use crate::watch::{Waiter, Wake, answer_by};
 
 /// Chunks read at a time.
 const BATCH: i64 = 16;
@@ -75,6 +75,11 @@ pub(super) async fn tail_job_logs(
                 yield message(Event::Chunk(chunk));
             }
             if found {
+                // A log that never pauses ends all the same with the right to read it.
+                if let Some(Wake::End(reason, status)) = waiter.standing().await {
+                    yield message(Event::End(cut(after, reason, status)));
+                    return;
+                }
                 continue;
             }
             let (log, state) = match head(&cx.app, organization_id, row.id).await {
@@ -117,7 +122,7 @@ pub(super) async fn list_job_logs(cx: Cx, req: pb::ListJobLogsRequest) -> Result
     let query = Query::of(&cx, &req)?;
     let (organization_id, _, row) = find(&cx, &query.parent).await?;
     let mut waiter = Waiter::new(&cx, vec![log_topic(row.id), object_topic(row.id)], judge(&query.parent));
-    let deadline = Instant::now() + query.wait;
+    let deadline = answer_by(&cx, query.wait);
     loop {
         let page = query.page(&cx.app, organization_id, row.id).await?;
         let nothing_yet = page.lines.is_empty() && page.next_page_token.is_empty() && !page.complete;

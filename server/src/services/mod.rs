@@ -21,6 +21,8 @@ pub mod runner_link;
 pub mod template;
 pub mod tfstate;
 pub mod user;
+pub mod watch;
+pub mod workspace;
 
 use std::sync::Arc;
 
@@ -55,6 +57,8 @@ pub fn routes(app: &Arc<App>) -> Routes {
         runner_link_service_server::RunnerLinkServiceServer => runner_link::RunnerLinks,
         template_service_server::TemplateServiceServer => template::Templates,
         user_service_server::UserServiceServer => user::Users,
+        watch_service_server::WatchServiceServer => watch::Watches,
+        workspace_service_server::WorkspaceServiceServer => workspace::Workspaces,
     }
     routes.routes()
 }

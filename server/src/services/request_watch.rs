@@ -14,7 +14,7 @@ use super::request_view::{timeline_to_proto, to_proto};
 use crate::cx::{Cx, Target};
 use crate::error::{Error, Result};
 use crate::flow::request::state_of;
-use crate::watch::{Signal, Watch};
+use crate::watch::{Objects, Signal, Watch};
 
 /// Timeline entries sent with one update.
 const ENTRIES: i64 = 200;
@@ -36,7 +36,7 @@ pub async fn watch_request(
             async move { readable(&cx.read(target).await?, &name).await.map(drop) }.boxed()
         })
     };
-    let mut watch = Watch::open(&cx, organization_id, vec![id], &req.cursor, judge).await?;
+    let mut watch = Watch::open(&cx, organization_id, Objects(vec![id]), &req.cursor, judge).await?;
     for job in &row.job_ids {
         watch.follow(*job);
     }
@@ -44,7 +44,7 @@ pub async fn watch_request(
     Ok(try_stream! {
         yield message(Event::Open(pb::StreamOpen { cursor: watch.cursor() }));
         let mut told = 0;
-        let mut news = req.cursor.is_empty() || watch.advance().await?;
+        let mut news = req.cursor.is_empty() || watch.advance().await?.is_some();
         loop {
             // The door again: what the caller may see is judged anew for every update.
             let read = cx.read(target.clone()).await?;
@@ -76,7 +76,7 @@ pub async fn watch_request(
             }
             news = loop {
                 match watch.next().await {
-                    Signal::Changed => break true,
+                    Signal::Changed(()) => break true,
                     Signal::Heartbeat => {
                         yield message(Event::Heartbeat(pb::StreamHeartbeat { cursor: watch.cursor() }));
                     }

@@ -177,7 +177,9 @@ services! {
     approvals: approval_service_client::ApprovalServiceClient;
     approval_policies: approval_policy_service_client::ApprovalPolicyServiceClient;
     deployments: deployment_service_client::DeploymentServiceClient;
+    workspaces: workspace_service_client::WorkspaceServiceClient;
     jobs: job_service_client::JobServiceClient;
+    changes: watch_service_client::WatchServiceClient;
     audit: audit_service_client::AuditServiceClient;
     runner_link: runner_link_service_client::RunnerLinkServiceClient;
 }

@@ -57,9 +57,11 @@ const DEPLOYMENTS: Group = Group(BusinessUnit, "deployments", "Deployments", "ro
 const HISTORY: Group = Group(BusinessUnit, "deployment_history", "Deployments", "history");
 const JOBS: Group = Group(BusinessUnit, "jobs", "Jobs", "cog");
 const JOB_LOGS: Group = Group(BusinessUnit, "job_logs", "Jobs", "terminal");
+const WORKSPACES: Group = Group(BusinessUnit, "workspaces", "Deployments", "box");
 const AUDIT: Group = Group(BusinessUnit, "audit", "Audit", "scroll-text");
 
 const OWN_PROFILE: Group = Group(User, "profile", "Account", "user");
+const OWN_ACTIVE_UNIT: Group = Group(User, "active_business_unit", "Account", "building-2");
 const OWN_PASSWORD: Group = Group(User, "password", "Account", "key-round");
 const OWN_PERMISSIONS: Group = Group(User, "permissions", "Account", "badge-check");
 const OWN_REQUESTS: Group = Group(User, "requests", "Requests", "git-pull-request");
@@ -102,9 +104,16 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     JOBS.can("read", Unqualified, "Read jobs", "Read a job and its steps"),
     JOBS.can("cancel", Unqualified, "Cancel jobs", "Cancel a job that has not ended"),
     JOB_LOGS.can("read", Unqualified, "Read job logs", "Read and follow what a job printed"),
+    WORKSPACES.can(
+        "read",
+        Unqualified,
+        "Read workspaces",
+        "Read what an engine knows of a deployment, never the state itself",
+    ),
     AUDIT.can("read", Unqualified, "Read the unit's audit", "Read the audit of the business unit"),
     // An act on oneself: held by every active user, neither granted nor removed (rule 10).
     OWN_PROFILE.can("read", Unqualified, "Read the profile", "Read one's own profile"),
+    OWN_ACTIVE_UNIT.can("update", Unqualified, "Choose the active unit", "Choose the unit that CLI and web fill in"),
     OWN_PASSWORD.can("update", Unqualified, "Change the password", "Change one's own password"),
     OWN_PERMISSIONS.can("read", Unqualified, "Read own permissions", "Read what one may do oneself and why"),
     OWN_REQUESTS.can("read", Own, "Read own requests", "Read requests that one created"),

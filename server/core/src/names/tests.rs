@@ -22,6 +22,7 @@ fn every_kind_reads_and_displays_its_form() {
     round_trips::<PolicyName>("policies/required-tags");
     round_trips::<DeploymentName>("businessUnits/sandbox/deployments/web-dev");
     round_trips::<RevisionName>("businessUnits/sandbox/deployments/web-dev/revisions/7");
+    round_trips::<WorkspaceName>("businessUnits/sandbox/deployments/web-dev/workspace");
     round_trips::<JobName>(&format!("jobs/{ID}"));
     round_trips::<RunnerName>("runners/embedded");
     round_trips::<UserName>("users/0.a_b-c");

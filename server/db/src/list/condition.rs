@@ -120,6 +120,14 @@ impl<'a> Comparison<'a> {
         })
     }
 
+    /// A word of an enumeration that no column holds as it is, and whether it is meant or excluded.
+    pub(super) fn word(self) -> std::result::Result<(&'a str, bool), Error> {
+        match self.value {
+            Value::Word(word) => Ok((word, self.is_equal())),
+            _ => Err(CoreError::internal(format!("`{}` holds words", self.field)).into()),
+        }
+    }
+
     /// True or false.
     pub(super) fn bool<T: 'a, C: ColumnOf<T, Bool>>(self, column: C) -> Result<'a, T> {
         match self.value {

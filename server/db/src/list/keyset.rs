@@ -127,6 +127,7 @@ macro_rules! key_value {
 }
 key_value!(DateTime<Utc>, Time);
 key_value!(i32, Int);
+key_value!(i64, Int);
 key_value!(String, Text);
 key_value!(Uuid, Uuid);
 

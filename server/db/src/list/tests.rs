@@ -52,6 +52,7 @@ fn query<'a>(order: Order, names: &'a Names, branches: &'a [Branch]) -> ListQuer
         caller_id: CALLER,
         parent_id: None,
         branches,
+        sights: &[],
         filter: None,
         names,
         order,
