@@ -22,7 +22,7 @@ use crate::contract::Method;
 use crate::cx::{Admitted, Cx, Facts};
 use crate::directory::Directory;
 use crate::error::{Error, Result};
-use crate::ledger::{Ledger, ObjectRef};
+use crate::ledger::{Ledger, ObjectRef, changes_topic};
 
 /// How an answer is kept for a call that is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -299,6 +299,9 @@ impl Tx {
             })?;
         }
         db.commit().await?;
+        if !events.is_empty() {
+            app.bells.ring(&changes_topic(organization_id));
+        }
         for topic in ledger.topics() {
             app.bells.ring(&topic);
         }
