@@ -1,0 +1,114 @@
+import {
+  Ban,
+  CircleCheck,
+  CircleX,
+  Cog,
+  FilePen,
+  Hand,
+  History,
+  type LucideIcon,
+  Pencil,
+  Play,
+  RotateCcw,
+  Send,
+} from "lucide-react";
+import { type ReactNode, useMemo, useState } from "react";
+import type { TimelineEntry } from "~/gen/flagstone/v1/request_service_pb";
+import { cn } from "~/lib/cn";
+import { count } from "~/lib/format";
+import { eventWords, foldSteps } from "~/lib/timeline";
+import { PrincipalChip } from "./principal-chip";
+import { RelativeTime } from "./relative-time";
+import { ResourceName } from "./resource-name";
+
+const LOOKS: Record<string, [LucideIcon, string]> = {
+  drafted: [FilePen, "text-muted"],
+  submitted: [Send, "text-muted"],
+  changed: [Pencil, "text-waiting"],
+  plan_stale: [RotateCcw, "text-waiting"],
+  approval_opened: [Hand, "text-person"],
+  decided: [CircleCheck, "text-person"],
+  approved: [CircleCheck, "text-succeeded"],
+  rejected: [CircleX, "text-failed"],
+  expired: [History, "text-muted"],
+  cancelled: [Ban, "text-muted"],
+  retried: [RotateCcw, "text-muted"],
+  apply_started: [Play, "text-running"],
+  completed: [CircleCheck, "text-succeeded"],
+  failed: [CircleX, "text-failed"],
+};
+
+/** What happened, oldest first: who, what, when, why. What the platform did between is folded. */
+export function Timeline({ entries }: { entries: readonly TimelineEntry[] }) {
+  const items = useMemo(() => foldSteps(entries), [entries]);
+  return (
+    <ol aria-label="Timeline" className="flex flex-col">
+      {items.map((item) =>
+        item.kind === "entry" ? (
+          <Entry key={item.entry.number} entry={item.entry} />
+        ) : (
+          <Steps key={item.key} entries={item.entries} />
+        ),
+      )}
+    </ol>
+  );
+}
+
+function Entry({ entry: { event, principal, comment, object, time } }: { entry: TimelineEntry }) {
+  const [icon, classes] = LOOKS[event] ?? [Cog, "text-muted"];
+  return (
+    <Line icon={icon} classes={classes}>
+      <p>
+        <span className="font-medium">
+          <PrincipalChip name={principal} />
+        </span>{" "}
+        {eventWords(event)}
+      </p>
+      {comment && (
+        <p
+          className="my-0.5 max-h-64 overflow-y-auto whitespace-pre-wrap border-line-strong border-l-2 pl-2 text-muted"
+          dir="auto"
+        >
+          {comment}
+        </p>
+      )}
+      <p className="flex flex-wrap gap-x-3 text-muted text-sm">
+        <RelativeTime time={time} />
+        {object && <ObjectLink name={object} />}
+      </p>
+    </Line>
+  );
+}
+
+/** The object an entry came from, by what it is: its id says nothing to people. */
+function ObjectLink({ name }: { name: string }) {
+  const word = { approvals: "Approval", jobs: "Job" }[name.split("/")[0] ?? ""];
+  return <ResourceName name={name}>{word}</ResourceName>;
+}
+
+function Steps({ entries }: { entries: TimelineEntry[] }) {
+  const [open, setOpen] = useState(false);
+  if (open) return entries.map((entry) => <Entry key={entry.number} entry={entry} />);
+  return (
+    <Line icon={Cog} classes="text-muted">
+      <button
+        type="button"
+        aria-expanded={false}
+        onClick={() => setOpen(true)}
+        className="text-left text-muted hover:text-ink hover:underline"
+      >
+        {count(entries.length, "step")} by Flagstone: {entries.map(({ event }) => eventWords(event)).join(", ")}
+      </button>
+    </Line>
+  );
+}
+
+function Line({ icon: Icon, classes, children }: { icon: LucideIcon; classes: string; children: ReactNode }) {
+  return (
+    <li className="group relative flex gap-2 pb-3 last:pb-0">
+      <span aria-hidden className="absolute top-5 bottom-0 left-[7px] w-px bg-line group-last:hidden" />
+      <Icon aria-hidden className={cn("mt-0.5 size-4 shrink-0", classes)} />
+      <div className="min-w-0 flex-1">{children}</div>
+    </li>
+  );
+}
