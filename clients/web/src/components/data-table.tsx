@@ -1,11 +1,14 @@
 // Lists of objects: rows of 36 pixels, virtualised, moved through with `j` and `k`; on a phone, two lines each.
 
-import { useNavigate } from "@tanstack/react-router";
+import { useLocation, useNavigate } from "@tanstack/react-router";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { ArrowDown, ArrowUp } from "lucide-react";
+import { type ReactNode, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { cn } from "~/lib/cn";
+import type { More } from "~/lib/listed";
 import type { Place } from "~/lib/names";
 import { useRegisterActions } from "~/lib/shortcuts";
+import { useIsCompact } from "~/lib/use-is-compact";
 import { Button } from "~/ui/button";
 
 export interface Column<Row> {
@@ -17,6 +20,24 @@ export interface Column<Row> {
   align?: "end";
   /** Left out on narrower screens. */
   from?: "md" | "lg" | "xl";
+  /** The orders of the server by this column. */
+  orders?: { ascending: string; descending: string };
+}
+
+/** In which order the server gives the rows, and how to ask for another. */
+export interface Sorting {
+  order: string;
+  onChange: (order: string) => void;
+}
+
+/** Rows that are chosen for an action on all of them. */
+export interface Selection<Row> {
+  keys: ReadonlySet<string>;
+  onChange: (keys: ReadonlySet<string>) => void;
+  /** What a row is called, for its checkbox. */
+  nameOf: (row: Row) => string;
+  /** Why a row cannot be chosen. */
+  reason?: (row: Row) => string | undefined;
 }
 
 export interface DataTableProps<Row> {
@@ -27,91 +48,130 @@ export interface DataTableProps<Row> {
   rowKey: (row: Row) => string;
   /** The page of a row: a click anywhere on it, or Enter, goes there. The first column holds the link itself. */
   place?: (row: Row) => Place | undefined;
+  /** What a click or Enter does where a row has no page of its own. */
+  onOpen?: (row: Row) => void;
+  /** The row that is shown beside the list. */
+  openKey?: string | undefined;
   /** The two lines of a row on a phone. */
   compact: (row: Row) => { first: ReactNode; second: ReactNode };
   /** All rows there are, where that is known. */
   total?: number | undefined;
   /** Further pages. */
-  more?: { has: boolean; loading: boolean; load: () => void };
+  more?: More;
+  sorting?: Sorting | undefined;
+  selection?: Selection<Row> | undefined;
+  /** The first rows are on their way: their room is kept. */
+  loading?: boolean;
 }
 
 const ROW = 36;
 const COMPACT_ROW = 56;
+const LOADING_ROWS = 10;
+/** So far from the end of what is loaded the next page is asked for. */
+const AHEAD = 40;
 const FROM = { md: "hidden md:table-cell", lg: "hidden lg:table-cell", xl: "hidden xl:table-cell" };
 const FROM_COLUMN = { md: "hidden md:table-column", lg: "hidden lg:table-column", xl: "hidden xl:table-column" };
 
-function useIsCompact(): boolean {
-  const query = "(width < 640px)";
-  const [compact, setCompact] = useState(() => window.matchMedia(query).matches);
-  useEffect(() => {
-    const list = window.matchMedia(query);
-    const change = () => setCompact(list.matches);
-    list.addEventListener("change", change);
-    return () => list.removeEventListener("change", change);
-  }, []);
-  return compact;
-}
+/** Where the keyboard was in a list, by address: back from a row's page it goes on there. */
+const lastRows = new Map<string, string>();
 
-export function DataTable<Row>({ label, rows, columns, rowKey, place, compact, total, more }: DataTableProps<Row>) {
+export function DataTable<Row>({
+  label,
+  rows,
+  columns,
+  rowKey,
+  place,
+  onOpen,
+  openKey,
+  compact,
+  total,
+  more,
+  sorting,
+  selection,
+  loading = false,
+}: DataTableProps<Row>) {
   const navigate = useNavigate();
+  const address = useLocation({ select: ({ href }) => `${label} ${href}` });
   const isCompact = useIsCompact();
   const frame = useRef<HTMLDivElement>(null);
   const [offset, setOffset] = useState(0);
-  const [current, setCurrent] = useState(-1);
+  const opens = Boolean(place ?? onOpen);
 
-  useLayoutEffect(() => setOffset((frame.current?.getBoundingClientRect().top ?? 0) + window.scrollY), []);
+  // What is above may change its height, for instance when filters wrap.
+  useLayoutEffect(() => {
+    const measure = () => setOffset((frame.current?.getBoundingClientRect().top ?? 0) + window.scrollY);
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(document.body);
+    return () => observer.disconnect();
+  }, []);
 
+  const height = isCompact ? COMPACT_ROW : ROW;
   const virtual = useWindowVirtualizer({
     count: rows.length,
-    estimateSize: () => (isCompact ? COMPACT_ROW : ROW),
+    estimateSize: () => height,
     overscan: 20,
     scrollMargin: offset,
+    // The header of the page and that of the table cover the top.
+    scrollPaddingStart: 84,
     getItemKey: (index) => {
       const row = rows[index];
       return row === undefined ? index : rowKey(row);
     },
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: rows have another height on a phone
+  useEffect(() => virtual.measure(), [height, virtual]);
   const items = virtual.getVirtualItems();
   const last = items.at(-1)?.index ?? -1;
   const load = more?.load;
-  const wantsMore = more?.has && !more.loading && last >= rows.length - 30;
+  const wantsMore = more?.has && !more.loading && !more.failed && last >= rows.length - AHEAD;
   useEffect(() => {
     if (wantsMore) load?.();
   }, [wantsMore, load]);
 
-  const open = useCallback(
-    (row: Row | undefined) => {
-      const to = row && place?.(row);
-      if (to) void navigate(to);
-    },
-    [navigate, place],
-  );
-  const move = (by: number) => {
-    const next = Math.min(Math.max(current + by, 0), rows.length - 1);
-    if (next < 0) return;
-    setCurrent(next);
+  const open = (row: Row) => {
+    if (onOpen) return onOpen(row);
+    const to = place?.(row);
+    if (to) void navigate(to);
+  };
+  const focusRow = (by: number) => {
+    const from = rows.findIndex((row) => rowKey(row) === lastRows.get(address));
+    const next = Math.min(Math.max(from + by, 0), rows.length - 1);
+    const row = rows[next];
+    if (row === undefined) return;
+    lastRows.set(address, rowKey(row));
     virtual.scrollToIndex(next);
     // The row may only now come into being.
-    requestAnimationFrame(() => frame.current?.querySelector<HTMLElement>(`[data-index="${next}"]`)?.focus());
+    requestAnimationFrame(() =>
+      requestAnimationFrame(() => frame.current?.querySelector<HTMLElement>(`[data-index="${next}"]`)?.focus()),
+    );
   };
   useRegisterActions(
-    place && rows.length > 0
+    opens && rows.length > 0
       ? [
-          { label: "Next row", group: "List", keys: "j", run: () => move(1) },
-          { label: "Previous row", group: "List", keys: "k", run: () => move(-1) },
+          { label: "Next row", group: "List", keys: "j", run: () => focusRow(1) },
+          { label: "Previous row", group: "List", keys: "k", run: () => focusRow(-1) },
         ]
       : [],
   );
 
-  const before = (items[0]?.start ?? offset) - offset;
-  const after = virtual.getTotalSize() - ((items.at(-1)?.end ?? offset) - offset);
+  const choose = (row: Row) => {
+    if (!selection || selection.reason?.(row)) return;
+    const keys = new Set(selection.keys);
+    if (!keys.delete(rowKey(row))) keys.add(rowKey(row));
+    selection.onChange(keys);
+  };
   const rowProps = (index: number, row: Row) => ({
     "data-index": index,
-    tabIndex: place ? -1 : undefined,
+    tabIndex: opens ? -1 : undefined,
     "aria-rowindex": index + 2,
-    onFocus: () => setCurrent(index),
+    "aria-selected": selection ? selection.keys.has(rowKey(row)) : undefined,
+    "aria-current": openKey !== undefined && openKey === rowKey(row) ? ("true" as const) : undefined,
+    onFocus: () => void lastRows.set(address, rowKey(row)),
     onKeyDown: (event: React.KeyboardEvent) => {
-      if (event.key === "Enter" && event.target === event.currentTarget) open(row);
+      if (event.target !== event.currentTarget) return;
+      if (event.key === "Enter") open(row);
+      if (event.key === "x") choose(row);
     },
     onClick: (event: React.MouseEvent) => {
       // Links and buttons within do what they do; a selection of text is no click.
@@ -119,17 +179,26 @@ export function DataTable<Row>({ label, rows, columns, rowKey, place, compact, t
       if (!within && !window.getSelection()?.toString()) open(row);
     },
   });
-  const rowClass = cn("border-line border-b outline-offset-[-2px]", place && "cursor-pointer hover:bg-hover");
+  const checkbox = (row: Row) =>
+    selection && <RowCheckbox row={row} selection={selection} rowKey={rowKey} onToggle={() => choose(row)} />;
+  const before = (items[0]?.start ?? offset) - offset;
+  const after = virtual.getTotalSize() - ((items.at(-1)?.end ?? offset) - offset);
+  const rowClass = cn(
+    "outline-offset-[-2px] [&>td]:border-line [&>td]:border-b aria-[current]:bg-accent-soft aria-selected:bg-accent-soft",
+    opens && "cursor-pointer hover:bg-hover",
+  );
   return (
     <div ref={frame} className="min-w-0">
       <table
         aria-label={label}
-        aria-rowcount={(total ?? rows.length) + 1}
-        className="w-full table-fixed border-collapse"
+        aria-rowcount={total === undefined && more?.has ? -1 : (total ?? rows.length) + 1}
+        aria-busy={loading || undefined}
+        className="w-full table-fixed border-separate border-spacing-0"
       >
         {!isCompact && (
           <>
             <colgroup>
+              {selection && <col style={{ width: "32px" }} />}
               {columns.map((column) => (
                 <col
                   key={column.id}
@@ -138,19 +207,26 @@ export function DataTable<Row>({ label, rows, columns, rowKey, place, compact, t
                 />
               ))}
             </colgroup>
-            <thead>
-              <tr aria-rowindex={1} className="h-8 border-line border-b text-left text-muted text-sm">
+            <thead className="text-left text-muted text-sm">
+              <tr aria-rowindex={1} className="h-8">
+                {selection && (
+                  <th scope="col" className={HEAD}>
+                    <span className="sr-only">Chosen</span>
+                  </th>
+                )}
                 {columns.map((column) => (
                   <th
                     key={column.id}
                     scope="col"
+                    aria-sort={sortOf(column, sorting)}
                     className={cn(
+                      HEAD,
                       "truncate px-2 font-medium first:pl-0",
                       column.align && "text-right",
                       column.from && FROM[column.from],
                     )}
                   >
-                    {column.header}
+                    <Heading column={column} sorting={sorting} />
                   </th>
                 ))}
               </tr>
@@ -167,16 +243,22 @@ export function DataTable<Row>({ label, rows, columns, rowKey, place, compact, t
               return (
                 <tr key={key} {...rowProps(index, row)} className={cn(rowClass, "h-14")}>
                   <td className="py-1">
-                    <div className="flex items-center justify-between gap-2 [&>*:first-child]:min-w-0 [&>*:first-child]:truncate">
-                      {first}
+                    <div className="flex items-center gap-2">
+                      {checkbox(row)}
+                      <div className="min-w-0 flex-1">
+                        <div className="flex items-center justify-between gap-2 [&>*:first-child]:min-w-0 [&>*:first-child]:truncate">
+                          {first}
+                        </div>
+                        <div className="flex items-center gap-2 overflow-hidden text-muted text-sm">{second}</div>
+                      </div>
                     </div>
-                    <div className="flex items-center gap-2 overflow-hidden text-muted text-sm">{second}</div>
                   </td>
                 </tr>
               );
             }
             return (
               <tr key={key} {...rowProps(index, row)} className={cn(rowClass, "h-9")}>
+                {selection && <td>{checkbox(row)}</td>}
                 {columns.map((column) => (
                   <td
                     key={column.id}
@@ -193,9 +275,15 @@ export function DataTable<Row>({ label, rows, columns, rowKey, place, compact, t
             );
           })}
           {after > 0 && <tr aria-hidden style={{ height: after }} />}
+          {loading && <LoadingRows columns={isCompact ? 1 : columns.length + (selection ? 1 : 0)} height={height} />}
         </tbody>
       </table>
-      {more?.has && (
+      {loading && (
+        <span role="status" className="sr-only">
+          Loading {label}
+        </span>
+      )}
+      {more?.has && rows.length > 0 && (
         <div className="flex justify-center py-3">
           <Button size="sm" busy={more.loading && "Loading more"} onClick={more.load}>
             Load more
@@ -204,4 +292,66 @@ export function DataTable<Row>({ label, rows, columns, rowKey, place, compact, t
       )}
     </div>
   );
+}
+
+/** Stays in view below the header of the page. */
+const HEAD = "sticky top-12 z-10 border-line border-b bg-canvas";
+
+function sortOf<Row>({ orders }: Column<Row>, sorting: Sorting | undefined) {
+  if (!orders || !sorting) return undefined;
+  if (sorting.order === orders.ascending) return "ascending";
+  return sorting.order === orders.descending ? "descending" : "none";
+}
+
+function Heading<Row>({ column, sorting }: { column: Column<Row>; sorting: Sorting | undefined }) {
+  const { orders, header } = column;
+  if (!orders || !sorting) return header;
+  const sort = sortOf(column, sorting);
+  const Icon = sort === "ascending" ? ArrowUp : ArrowDown;
+  return (
+    <button
+      type="button"
+      onClick={() => sorting.onChange(sort === "descending" ? orders.ascending : orders.descending)}
+      className="inline-flex items-center gap-1 font-medium hover:text-ink"
+    >
+      {header}
+      <Icon aria-hidden className={cn("size-3.5", sort === "none" && "opacity-0")} />
+    </button>
+  );
+}
+
+function RowCheckbox<Row>({
+  row,
+  selection,
+  rowKey,
+  onToggle,
+}: {
+  row: Row;
+  selection: Selection<Row>;
+  rowKey: (row: Row) => string;
+  onToggle: () => void;
+}) {
+  const reason = selection.reason?.(row);
+  return (
+    <input
+      type="checkbox"
+      aria-label={`Choose ${selection.nameOf(row)}`}
+      checked={selection.keys.has(rowKey(row))}
+      disabled={Boolean(reason)}
+      title={reason}
+      onChange={onToggle}
+      className="block size-4 shrink-0 accent-(--color-accent)"
+    />
+  );
+}
+
+function LoadingRows({ columns, height }: { columns: number; height: number }) {
+  return Array.from({ length: LOADING_ROWS }, (_, row) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: the bars have nothing else to tell them apart
+    <tr key={row} aria-hidden style={{ height }}>
+      <td colSpan={columns} className="border-line border-b">
+        <div className="h-3.5 animate-pulse rounded-sm bg-active" style={{ width: `${94 - ((row * 17) % 38)}%` }} />
+      </td>
+    </tr>
+  ));
 }
