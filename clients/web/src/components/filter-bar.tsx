@@ -37,7 +37,8 @@ export function useFilters<const Fields extends FilterFields>(fields: Fields) {
     const clean = Object.fromEntries(Object.entries(patch).map(([key, value]) => [key, value || undefined]));
     void navigate({ to: ".", search: (before) => ({ ...before, ...clean }), replace });
   };
-  return [values, change] as const;
+  const clear = () => change(Object.fromEntries(Object.keys(fields).map((key) => [key, undefined])) as typeof values);
+  return [values, change, clear] as const;
 }
 
 export interface FilterBarProps {
@@ -246,7 +247,7 @@ function SearchField({ label, value, onChange }: { label: string; value: string;
           timer.current = setTimeout(() => tell(next), DEBOUNCE);
         }}
         onKeyDown={(event) => event.key === "Enter" && tell(text)}
-        className={cn(controlClass, "h-7 pl-8 [&::-webkit-search-cancel-button]:hidden", text && "pr-8")}
+        className={cn(controlClass, "h-7! pl-8 [&::-webkit-search-cancel-button]:hidden", text && "pr-8")}
       />
       {text && (
         <IconButton

@@ -1,0 +1,108 @@
+// What a list of requests shows of each, and what it can be filtered by.
+
+import { Link } from "@tanstack/react-router";
+import { type Request, RequestKind, RequestState } from "~/gen/flagstone/v1/request_service_pb";
+import type { FilterFields } from "~/lib/filter";
+import { stateOptions, TIER_OPTIONS } from "~/lib/filter-options";
+import { sentence } from "~/lib/format";
+import type { Place } from "~/lib/names";
+import type { Column } from "./data-table";
+import { PlanCounts } from "./plan-diff";
+import { PrincipalChip } from "./principal-chip";
+import { RelativeTime } from "./relative-time";
+import { ResourceName } from "./resource-name";
+import { StateBadge } from "./state-badge";
+import { TierBadge } from "./tier-badge";
+
+export const REQUEST_FIELDS = {
+  q: { kind: "search", label: "Title", field: "title" },
+  state: { kind: "choice", label: "State", field: "state", options: stateOptions("request", RequestState) },
+  tier: { kind: "choice", label: "Tier", field: "tier", options: TIER_OPTIONS },
+  kind: {
+    kind: "choice",
+    label: "Kind",
+    field: "kind",
+    options: [RequestKind.CREATE, RequestKind.UPDATE, RequestKind.DESTROY].map((kind) => ({
+      value: RequestKind[kind],
+      label: sentence(RequestKind[kind]),
+    })),
+  },
+  environment: { kind: "object", label: "Environment", field: "environment" },
+  requester: { kind: "person", label: "Requester", field: "requester" },
+  created: { kind: "time", label: "Created", field: "create_time" },
+} as const satisfies FilterFields;
+
+/** The page of a request, by the code that people use. */
+export function requestPlace({ code }: Request): Place {
+  return { to: "/requests/$code", params: { code } };
+}
+
+const title = (request: Request) => (
+  <span dir="auto" title={request.title}>
+    {request.title}
+  </span>
+);
+
+export const REQUEST_COLUMNS: readonly Column<Request>[] = [
+  {
+    id: "code",
+    header: "Code",
+    width: "88px",
+    cell: ({ code }) => (
+      <Link to="/requests/$code" params={{ code }} className="font-mono text-accent-strong text-sm hover:underline">
+        {code}
+      </Link>
+    ),
+  },
+  { id: "title", header: "Title", cell: title },
+  { id: "state", header: "State", width: "144px", cell: ({ state }) => <StateBadge kind="request" state={state} /> },
+  { id: "kind", header: "Kind", width: "84px", from: "lg", cell: ({ kind }) => sentence(RequestKind[kind] ?? "") },
+  { id: "tier", header: "Tier", width: "120px", cell: ({ tier }) => <TierBadge tier={tier} /> },
+  {
+    id: "deployment",
+    header: "Deployment",
+    width: "18%",
+    from: "lg",
+    cell: ({ deployment }) => <ResourceName name={deployment} />,
+  },
+  {
+    id: "plan",
+    header: "Plan",
+    width: "112px",
+    from: "xl",
+    cell: ({ plan }) => plan && <PlanCounts summary={plan} />,
+  },
+  {
+    id: "requester",
+    header: "Requester",
+    width: "132px",
+    from: "md",
+    cell: ({ requester }) => <PrincipalChip name={requester} />,
+  },
+  {
+    id: "created",
+    header: "Created",
+    width: "116px",
+    orders: { ascending: "create_time", descending: "create_time desc" },
+    cell: ({ createTime }) => <RelativeTime time={createTime} />,
+  },
+];
+
+export function compactRequest(request: Request) {
+  return {
+    first: (
+      <>
+        {title(request)}
+        <StateBadge kind="request" state={request.state} />
+      </>
+    ),
+    second: (
+      <>
+        <span className="font-mono">{request.code}</span>
+        <TierBadge tier={request.tier} />
+        <PrincipalChip name={request.requester} />
+        <RelativeTime time={request.createTime} />
+      </>
+    ),
+  };
+}
