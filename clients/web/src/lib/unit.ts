@@ -3,6 +3,7 @@
 
 import { useMutation, useQuery } from "@connectrpc/connect-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useEffect } from "react";
 import { queryClient } from "~/api/queries";
 import { BusinessUnitService } from "~/gen/flagstone/v1/business_unit_service_pb";
 import { UserService } from "~/gen/flagstone/v1/user_service_pb";
@@ -17,6 +18,24 @@ export function useParent(): string {
   const { unit } = useSearch({ from: "/_app" });
   const me = useMe();
   return `businessUnits/${unit ?? (me?.activeBusinessUnit ? idOf(me.activeBusinessUnit) : ALL_UNITS)}`;
+}
+
+/**
+ * The parent of a list page. `undefined` until it is known: a list of the wrong unit is not asked for. From then on the
+ * unit stands in the address, so that a copied link shows the same to somebody whose own choice is another.
+ */
+export function useListParent(): string | undefined {
+  const { unit } = useSearch({ from: "/_app" });
+  const { data: me, isError } = useQuery(UserService.method.getMe, {}, { staleTime: 60_000 });
+  const navigate = useNavigate();
+  const chosen = me?.activeBusinessUnit ? idOf(me.activeBusinessUnit) : ALL_UNITS;
+  const pinned = unit ?? (me || isError ? chosen : undefined);
+  useEffect(() => {
+    if (unit === undefined && pinned !== undefined) {
+      void navigate({ to: ".", search: (before) => ({ ...before, unit: pinned }), replace: true, resetScroll: false });
+    }
+  }, [unit, pinned, navigate]);
+  return pinned === undefined ? undefined : `businessUnits/${pinned}`;
 }
 
 /** The units one can choose from. */
