@@ -47,7 +47,7 @@ export function ErrorNotice({ error, title, onRetry, fieldsElsewhere }: ErrorNot
           </ul>
         )}
         {problem.retryAfter !== undefined && <p>Try again in {formatMillis(problem.retryAfter)}.</p>}
-        <div className="flex flex-wrap items-center gap-3">
+        <div className="flex flex-wrap items-center gap-3 empty:hidden">
           {onRetry && (
             <Button size="sm" onClick={onRetry}>
               Try again
