@@ -1,0 +1,157 @@
+import { createFileRoute } from "@tanstack/react-router";
+import { CircleX } from "lucide-react";
+import { useCallback } from "react";
+import { useJob } from "~/api/use-job";
+import { useJobLog, useLogHead } from "~/api/use-job-log";
+import { CancelJob } from "~/components/cancel-job";
+import { jobTitle } from "~/components/job-list";
+import { JobSteps } from "~/components/job-steps";
+import type { LogAddress } from "~/components/log-toolbar";
+import { LogPanel } from "~/components/log-view";
+import { Facts, Page, Section } from "~/components/page";
+import { PrincipalChip } from "~/components/principal-chip";
+import { QueryView } from "~/components/query-view";
+import { RelativeTime } from "~/components/relative-time";
+import { ResourceName } from "~/components/resource-name";
+import { ProgressLine, StateBadge } from "~/components/state-badge";
+import { WhyWaiting } from "~/components/why-waiting";
+import { ErrorClass, type Job, JobState } from "~/gen/flagstone/v1/job_service_pb";
+import { formatBytes, formatMillis, millis, sentence } from "~/lib/format";
+import { isOver } from "~/lib/job-steps";
+import { idOf } from "~/lib/names";
+import { useNow } from "~/lib/use-now";
+
+const LEVELS = ["info", "warning", "error"] as const;
+
+export const Route = createFileRoute("/_app/jobs/$job")({
+  validateSearch: (search): LogAddress => ({
+    line: Number.isSafeInteger(search.line) && Number(search.line) > 0 ? Number(search.line) : undefined,
+    q: search.q === undefined ? undefined : String(search.q).slice(0, 100),
+    not: search.not === true || undefined,
+    level: LEVELS.find((level) => level === search.level),
+    only: search.only === true || undefined,
+  }),
+  component: JobPage,
+});
+
+function JobPage() {
+  const { job: id } = Route.useParams();
+  const query = useJob(`jobs/${id}`);
+  if (query.data) return <LoadedJob job={query.data} />;
+  return (
+    <Page title="Job" crumbs={[{ label: "Jobs", to: "/jobs" }]} name={`jobs/${id}`}>
+      <QueryView query={query} title="The job could not be read">
+        {() => null}
+      </QueryView>
+    </Page>
+  );
+}
+
+function LoadedJob({ job }: { job: Job }) {
+  const navigate = Route.useNavigate();
+  const address = Route.useSearch();
+  const log = useJobLog(job.name);
+  const head = useLogHead(log);
+  const onAddress = useCallback(
+    (change: Partial<LogAddress>) =>
+      void navigate({ search: (before) => ({ ...before, ...change }), replace: true, resetScroll: false }),
+    [navigate],
+  );
+  const over = isOver(job.state);
+  const { progress } = job;
+  return (
+    <Page
+      title={jobTitle(job)}
+      tab={`${jobTitle(job)}, ${idOf(job.deployment)}`}
+      crumbs={[{ label: "Jobs", to: "/jobs" }]}
+      name={job.name}
+      badges={<StateBadge kind="job" state={job.state} />}
+      lead={<Lead job={job} />}
+      actions={<CancelJob job={job} />}
+    >
+      {job.state === JobState.RUNNING && (
+        <ProgressLine percent={progress?.percent} label={progress?.message || "The job runs"} />
+      )}
+      {job.error && <JobFailure job={job} />}
+      {!over && job.state !== JobState.RUNNING && <WhyWaiting name={job.name} />}
+      <div className="grid min-w-0 gap-x-6 gap-y-4 lg:grid-cols-[256px_minmax(0,1fr)]">
+        <div className="flex min-w-0 flex-col gap-4 sm:max-lg:grid sm:max-lg:grid-cols-2">
+          <Section title="Steps">
+            <JobSteps job={job} head={head} onGo={(line) => onAddress({ line, only: undefined })} />
+          </Section>
+          <Section title="Details">
+            <JobFacts job={job} />
+          </Section>
+        </div>
+        <LogPanel job={job} log={log} address={address} onAddress={onAddress} />
+      </div>
+    </Page>
+  );
+}
+
+/** What it does now, and for whom. */
+function Lead({ job }: { job: Job }) {
+  const { progress } = job;
+  return (
+    <span className="flex flex-wrap items-center gap-x-1">
+      <span>
+        For <ResourceName name={job.deployment} />
+      </span>
+      {job.state === JobState.RUNNING && progress?.message && (
+        <span dir="auto">
+          · {progress.message}
+          {progress.total > 0 && ` (${progress.current} of ${progress.total})`}
+        </span>
+      )}
+    </span>
+  );
+}
+
+/** Why it failed, and what to do about it. */
+function JobFailure({ job }: { job: Job }) {
+  const { error } = job;
+  if (!error) return null;
+  return (
+    <div role="status" className="flex gap-3 rounded-md border border-line-strong bg-failed-soft px-4 py-3">
+      <CircleX aria-hidden className="mt-0.5 size-4 shrink-0 text-failed" />
+      <div className="flex min-w-0 flex-col gap-1">
+        <p className="font-semibold text-failed">
+          {sentence(ErrorClass[error.errorClass] ?? "")}: {error.message}
+        </p>
+        {error.suggestion && <p>{error.suggestion}</p>}
+        <p>
+          The way on is at its request: <ResourceName name={job.subject}>see the request</ResourceName>.
+        </p>
+      </div>
+    </div>
+  );
+}
+
+function JobFacts({ job }: { job: Job }) {
+  const over = isOver(job.state);
+  const isLeased = job.state === JobState.RUNNING || job.state === JobState.CANCELLING;
+  return (
+    <Facts
+      facts={[
+        ["Request", <ResourceName key="request" name={job.subject} />],
+        ["Deployment", <ResourceName key="deployment" name={job.deployment} />],
+        ["Caused by", <PrincipalChip key="trigger" name={job.trigger} />],
+        ["Attempt", job.attempt === 0 ? "Not begun" : `${job.attempt} of ${job.maxAttempts}`],
+        job.runner !== "" && ["Runner", <PrincipalChip key="runner" name={job.runner} />],
+        isLeased && ["Lease ends", <RelativeTime key="lease" time={job.leaseExpireTime} />],
+        ["Enqueued", <RelativeTime key="create" time={job.createTime} />],
+        ["Began", <RelativeTime key="start" time={job.startTime} absent="Not begun" />],
+        over && ["Ended", <RelativeTime key="end" time={job.endTime} />],
+        job.startTime !== undefined && ["Took", <Took key="took" job={job} />],
+        job.state === JobState.RETRY_WAIT && ["Tries again", <RelativeTime key="retry" time={job.runAfterTime} />],
+        job.log !== undefined && over && ["Log", formatBytes(job.log.bytes)],
+      ]}
+    />
+  );
+}
+
+function Took({ job }: { job: Job }) {
+  const now = useNow(isOver(job.state) ? 60_000 : 1_000);
+  const start = millis(job.startTime) ?? now;
+  return <span className="tabular-nums">{formatMillis((millis(job.endTime) ?? now) - start)}</span>;
+}
