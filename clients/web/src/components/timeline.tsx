@@ -26,6 +26,8 @@ const LOOKS: Record<string, [LucideIcon, string]> = {
   submitted: [Send, "text-muted"],
   changed: [Pencil, "text-waiting"],
   plan_stale: [RotateCcw, "text-waiting"],
+  plan_void: [RotateCcw, "text-waiting"],
+  plan_tampered: [RotateCcw, "text-failed"],
   approval_opened: [Hand, "text-person"],
   decided: [CircleCheck, "text-person"],
   approved: [CircleCheck, "text-succeeded"],

@@ -6,6 +6,7 @@ import { type ReactNode, useMemo, useState } from "react";
 import { cn } from "~/lib/cn";
 import { count, formatNumber } from "~/lib/format";
 import { compareJson, isObject, type Leaf, MASK } from "~/lib/json-diff";
+import { propertiesFor } from "~/lib/schema";
 import { Button } from "~/ui/button";
 
 /** Longer texts and lists are cut, and shown whole on demand. */
@@ -83,27 +84,30 @@ export interface ValuesViewProps {
   schema?: JsonObject | undefined;
 }
 
-/** Named values, with the titles that their schema gives them; what is nested is indented. */
+/** Named values, with titles and order as their schema has them; what is nested is indented. */
 export function ValuesView({ values, schema }: ValuesViewProps) {
+  return <Values values={values} schema={schema} root={schema} />;
+}
+
+function Values({ values, schema, root }: ValuesViewProps & { root: JsonObject | undefined }) {
   const [whole, setWhole] = useState(false);
-  const keys = useMemo(() => sortedKeys(values), [values]);
-  if (keys.length === 0) return <p className="text-muted">None</p>;
-  const shown = whole ? keys : keys.slice(0, LONG_LIST);
+  const members = useMemo(() => membersOf(values, schema, root), [values, schema, root]);
+  if (members.length === 0) return <p className="text-muted">None</p>;
+  const shown = whole ? members : members.slice(0, LONG_LIST);
   return (
     <>
       <dl className="grid grid-cols-[minmax(96px,max-content)_minmax(0,1fr)] gap-x-4 gap-y-1.5">
-        {shown.map((key) => {
-          const value = values[key];
-          const property = propertyOf(schema, key);
+        {shown.map(({ name, title, property }) => {
+          const value = values[name];
           return (
-            <div key={key} className="contents">
-              <dt className="max-w-64 min-w-0 text-muted" title={titleOf(property) ? key : undefined} dir="auto">
-                {titleOf(property) ?? <code>{key}</code>}
+            <div key={name} className="contents">
+              <dt className="max-w-32 min-w-0 text-muted sm:max-w-64" title={title ? name : undefined} dir="auto">
+                {title ?? <code>{name}</code>}
               </dt>
               <dd className="min-w-0">
                 {isObject(value) && Object.keys(value).length > 0 ? (
                   <div className="border-line border-l-2 pl-3">
-                    <ValuesView values={value} schema={property} />
+                    <Values values={value} schema={property} root={root} />
                   </div>
                 ) : (
                   <ValueView value={value} />
@@ -113,23 +117,31 @@ export function ValuesView({ values, schema }: ValuesViewProps) {
           );
         })}
       </dl>
-      {shown.length < keys.length && (
+      {shown.length < members.length && (
         <Button size="sm" className="mt-2" onClick={() => setWhole(true)}>
-          Show all {formatNumber(keys.length)} values
+          Show all {formatNumber(members.length)} values
         </Button>
       )}
     </>
   );
 }
 
-function sortedKeys(values: JsonObject): string[] {
-  return Object.keys(values).sort((a, b) => a.localeCompare(b, "en"));
+interface Member {
+  name: string;
+  title: string | undefined;
+  property: JsonObject | undefined;
 }
 
-function propertyOf(schema: JsonObject | undefined, key: string): JsonObject | undefined {
-  const properties = schema?.properties;
-  const property = isObject(properties) ? properties[key] : undefined;
-  return isObject(property) ? property : undefined;
+/** The members that are there: in the order of the schema, then those it does not name. */
+function membersOf(values: JsonObject, schema: JsonObject | undefined, root: JsonObject | undefined): Member[] {
+  const known = schema && root ? propertiesFor(root, schema, values) : [];
+  const named = known
+    .filter(({ name }) => Object.hasOwn(values, name))
+    .map(({ name, schema: property }) => ({ name, title: titleOf(property), property }));
+  const others = Object.keys(values)
+    .filter((name) => !named.some((member) => member.name === name))
+    .sort((a, b) => a.localeCompare(b, "en"));
+  return [...named, ...others.map((name) => ({ name, title: undefined, property: undefined }))];
 }
 
 function titleOf(property: JsonObject | undefined): string | undefined {
@@ -146,6 +158,11 @@ export interface ValuesDiffProps {
 export function ValuesDiff({ before, after, schema }: ValuesDiffProps) {
   const [showSame, setShowSame] = useState(false);
   const leaves = useMemo(() => compareJson(before, after), [before, after]);
+  const titles = useMemo(
+    () =>
+      new Map(schema ? propertiesFor(schema, schema, after).map(({ name, schema }) => [name, titleOf(schema)]) : []),
+    [schema, after],
+  );
   const same = leaves.filter(({ change }) => change === "same").length;
   const shown = showSame ? leaves : leaves.filter(({ change }) => change !== "same");
   return (
@@ -167,7 +184,7 @@ export function ValuesDiff({ before, after, schema }: ValuesDiffProps) {
           </thead>
           <tbody>
             {shown.map((leaf) => (
-              <LeafRow key={leaf.path} leaf={leaf} title={titleOf(propertyOf(schema, leaf.path))} />
+              <LeafRow key={leaf.path} leaf={leaf} title={titles.get(leaf.path)} />
             ))}
           </tbody>
         </table>

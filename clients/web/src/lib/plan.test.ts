@@ -73,6 +73,11 @@ test.each([
   expect(planSentence(create(PlanSummarySchema, summary))).toBe(sentence);
 });
 
+test("what was applied is told in the past", () => {
+  const summary = create(PlanSummarySchema, { add: 1, change: 2, destroy: 1 });
+  expect(planSentence(summary, "past")).toBe("Destroyed 1 resource, created 1 and changed 2");
+});
+
 test("a terminal's sequences are taken out of the engine's text", () => {
   expect(plainText("\u001b[1m\u001b[32m+\u001b[0m create\r\n\u001b]8;;x\u0007link\u001b]8;;\u0007")).toBe(
     "+ create\nlink",

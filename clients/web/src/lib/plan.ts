@@ -132,22 +132,23 @@ export function searchChanges(changes: readonly ResourceChange[], search: string
   return new Set(changes.filter((change) => words.every((word) => searchText(change).includes(word))));
 }
 
-/** What a plan does: "Creates 4 resources, changes 1 and destroys 2". A replaced one is created and destroyed. */
-export function planSentence({ add, change, destroy }: PlanSummary): string {
-  const parts = [
-    [destroy, "destroys"],
-    [add, "creates"],
-    [change, "changes"],
-  ] as const;
-  const words = parts
+/** What a plan does: "Destroys 3 resources, creates 2 and changes 1". A replaced one is created and destroyed. */
+export function planSentence({ add, change, destroy }: PlanSummary, tense: "present" | "past" = "present"): string {
+  const verb = (stem: string) => (tense === "past" ? (stem === "destroy" ? "destroyed" : `${stem}d`) : `${stem}s`);
+  const words = (
+    [
+      [destroy, verb("destroy")],
+      [add, verb("create")],
+      [change, verb("change")],
+    ] as const
+  )
     .filter(([number]) => number > 0)
-    .map(([number, verb], index) => {
+    .map(([number, does], index) => {
       const noun = index > 0 ? "" : number === 1 ? " resource" : " resources";
-      return `${verb} ${formatNumber(number)}${noun}`;
+      return `${does} ${formatNumber(number)}${noun}`;
     });
-  if (words.length === 0) return "Changes no resources";
-  const last = words.pop();
-  const text = words.length > 0 ? `${words.join(", ")} and ${last}` : `${last}`;
+  const last = words.pop() ?? `${verb("change")} no resources`;
+  const text = words.length > 0 ? `${words.join(", ")} and ${last}` : last;
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 

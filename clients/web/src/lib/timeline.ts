@@ -10,6 +10,8 @@ const WORDS: Record<string, string> = {
   changed: "changed the request",
   planned: "made the plan",
   plan_stale: "made another plan than the one approved",
+  plan_void: "made the plan void",
+  plan_tampered: "found the stored plan changed, and made it void",
   plan_confirmed: "made the plan again, without a difference",
   approval_opened: "asked for approval",
   decided: "approved; others are still asked",

@@ -1,0 +1,227 @@
+// Where a person decides: in view wherever they read. It says what the decision binds and what would void it.
+
+import { Check, GitCompareArrows, X } from "lucide-react";
+import { useId, useRef, useState } from "react";
+import { type Approval, ApprovalState } from "~/gen/flagstone/v1/approval_service_pb";
+import { cn } from "~/lib/cn";
+import { shortDigest } from "~/lib/format";
+import { isHighRisk } from "~/lib/request-words";
+import { useRegisterActions } from "~/lib/shortcuts";
+import { type Decision, MAX_COMMENT, useDecision } from "~/lib/use-decision";
+import { Button } from "~/ui/button";
+import { Dialog } from "~/ui/dialog";
+import { Input, TextArea } from "~/ui/field";
+import { EffectsPreview } from "./effects-preview";
+import { ErrorNotice } from "./error-notice";
+import { Skeleton } from "./page";
+import { planSentence } from "./plan-diff";
+import { RelativeTime } from "./relative-time";
+
+export interface DecisionBarProps {
+  approval: Approval;
+  onDecided?: (approval: Approval) => void;
+  /** Where it sticks: above the bottom bar of a phone, or at the end of a panel that scrolls by itself. */
+  inPanel?: boolean;
+}
+
+/** Nothing, once the approval is decided. Give it the request's name as key: another approval may take this one's place. */
+export function DecisionBar({ approval, onDecided, inPanel }: DecisionBarProps) {
+  const [confirming, setConfirming] = useState(false);
+  const decision = useDecision(approval, (after) => {
+    setConfirming(false);
+    onDecided?.(after);
+  });
+  const commentId = useId();
+  const comment = useRef<HTMLTextAreaElement>(null);
+  const isOpen = approval.state === ApprovalState.PENDING;
+  const reason = reasonOf(approval, decision);
+  const confirm = () => {
+    setConfirming(true);
+    decision.dryRun();
+  };
+  const reject = () => {
+    if (!decision.reject()) comment.current?.focus();
+  };
+  useRegisterActions(
+    isOpen && !reason
+      ? [
+          { label: "Approve plan", group: "Decision", keys: "a", run: confirm },
+          { label: "Reject request", group: "Decision", keys: "x", run: () => comment.current?.focus() },
+        ]
+      : [],
+  );
+  if (!isOpen && !decision.error) return null;
+  return (
+    <section
+      aria-label="Decision"
+      className={cn(
+        "sticky z-20 flex flex-col gap-2 border-line border-t bg-float px-4 py-3 shadow-float",
+        inPanel ? "bottom-0" : "bottom-14 -mx-4 md:bottom-0 md:-mx-6 md:px-6",
+      )}
+    >
+      {decision.error !== undefined && decision.error !== null && !confirming && (
+        <ErrorNotice
+          error={decision.error}
+          title={decision.tooLate ? "The plan changed since you looked" : undefined}
+        />
+      )}
+      {decision.changed && (
+        <div role="alert" className="flex flex-wrap items-center gap-2 rounded-md bg-waiting-soft px-3 py-2">
+          <GitCompareArrows aria-hidden className="size-4 shrink-0 text-waiting" />
+          <p className="min-w-0 flex-1">
+            The plan or the request changed since you looked. What you see now is what would be decided.
+          </p>
+          <Button size="sm" onClick={decision.look}>
+            Go on with the new plan
+          </Button>
+        </div>
+      )}
+      {isOpen && (
+        <>
+          <Binds approval={approval} />
+          <div className="flex flex-wrap items-start gap-2">
+            <div className="min-w-48 flex-1">
+              <label htmlFor={commentId} className="sr-only">
+                Comment
+              </label>
+              <TextArea
+                ref={comment}
+                id={commentId}
+                rows={1}
+                maxLength={MAX_COMMENT}
+                dir="auto"
+                placeholder="Comment; needed to reject"
+                value={decision.comment}
+                onChange={(event) => decision.setComment(event.target.value)}
+                aria-invalid={decision.commentErrors.length > 0 || undefined}
+                aria-describedby={decision.commentErrors.length > 0 ? `${commentId}-errors` : undefined}
+                onKeyDown={(event) => {
+                  if (event.key === "Escape") event.currentTarget.blur();
+                }}
+                className="field-sizing-content max-h-40 min-h-8 resize-none"
+              />
+              {decision.commentErrors.length > 0 && (
+                <ul id={`${commentId}-errors`} className="mt-1 text-failed text-sm">
+                  {decision.commentErrors.map((error) => (
+                    <li key={error}>{error}</li>
+                  ))}
+                </ul>
+              )}
+            </div>
+            <Button
+              icon={<X aria-hidden className="size-4" />}
+              reason={reason}
+              busy={decision.busy === "reject" && "Rejecting"}
+              onClick={reject}
+            >
+              Reject request
+            </Button>
+            <Button
+              variant="primary"
+              icon={<Check aria-hidden className="size-4" />}
+              reason={reason}
+              busy={decision.busy === "approve" && !confirming && "Approving"}
+              onClick={isHighRisk(approval.requestKind, approval.tier) ? confirm : decision.approve}
+            >
+              Approve plan
+            </Button>
+          </div>
+          {!approval.canDecide && <p className="text-muted text-sm">{reason}</p>}
+        </>
+      )}
+      {confirming && <ApproveDialog approval={approval} decision={decision} close={() => setConfirming(false)} />}
+    </section>
+  );
+}
+
+/** Why the caller cannot decide now. */
+function reasonOf({ canDecide, cannotDecideReason, name }: Approval, { changed }: Decision): string | undefined {
+  if (!canDecide) return cannotDecideReason.replaceAll(name, "This approval") || "You may not decide this.";
+  return changed ? "Look at the new plan first." : undefined;
+}
+
+function Binds({ approval: { planDigest, contentHash, expireTime } }: { approval: Approval }) {
+  return (
+    <p className="text-muted text-sm">
+      {planDigest && (
+        <>
+          Binds plan <code title={planDigest}>{shortDigest(planDigest)}</code> of request content{" "}
+        </>
+      )}
+      {!planDigest && "Binds request content "}
+      <code title={contentHash}>{shortDigest(contentHash)}</code>: another plan or a change of the request voids it.{" "}
+      {expireTime && (
+        <>
+          Expires <RelativeTime time={expireTime} />.
+        </>
+      )}
+    </p>
+  );
+}
+
+/** The dry run before the approval; where something is destroyed at high risk, the code has to be typed. */
+function ApproveDialog({ approval, decision, close }: { approval: Approval; decision: Decision; close: () => void }) {
+  const [typed, setTyped] = useState("");
+  const typedId = useId();
+  const { requestCode, requestKind, tier, plan, state } = approval;
+  const mustType = isHighRisk(requestKind, tier) && (plan?.destroy ?? 0) > 0;
+  const isOpen = state === ApprovalState.PENDING;
+  const reason =
+    (decision.changed && "The plan changed: look at it first.") ||
+    (!decision.effects && "The dry run has not answered yet.") ||
+    (mustType && typed.trim() !== requestCode && `Type ${requestCode} first.`);
+  const approve = () => {
+    if (!reason && isOpen && !decision.busy) decision.approve();
+  };
+  const error = decision.error ?? decision.dryRunError;
+  return (
+    <Dialog
+      open={isOpen || error != null}
+      onOpenChange={(open) => !open && close()}
+      title={`Approve ${requestCode}`}
+      description={plan && `${planSentence(plan)}.`}
+      footer={
+        <>
+          <Button onClick={close}>Keep it waiting</Button>
+          <Button
+            variant={mustType ? "danger" : "primary"}
+            reason={reason}
+            busy={decision.busy === "approve" && "Approving"}
+            onClick={approve}
+            autoFocus={!mustType}
+          >
+            Approve plan
+          </Button>
+        </>
+      }
+    >
+      <div className="flex flex-col gap-4">
+        {error != null && (
+          <ErrorNotice
+            error={error}
+            title={decision.tooLate || decision.changed ? "The plan changed since you looked" : undefined}
+          />
+        )}
+        {decision.effects ? (
+          <EffectsPreview effects={decision.effects} />
+        ) : (
+          decision.dryRunError == null && <Skeleton lines={4} />
+        )}
+        {mustType && (
+          <div className="flex flex-col gap-1">
+            <label htmlFor={typedId} className="font-medium">
+              Type <code>{requestCode}</code> to approve what it destroys
+            </label>
+            <Input
+              id={typedId}
+              autoComplete="off"
+              value={typed}
+              onChange={(event) => setTyped(event.target.value)}
+              onKeyDown={(event) => event.key === "Enter" && approve()}
+            />
+          </div>
+        )}
+      </div>
+    </Dialog>
+  );
+}
