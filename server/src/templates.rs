@@ -205,7 +205,7 @@ mod tests {
     fn what_ships_can_be_read() {
         let packages = read(None).unwrap();
         let ids: Vec<_> = packages.iter().map(|package| package.manifest.id.to_string()).collect();
-        assert_eq!(ids, ["aws-s3", "config-bundle"]);
+        assert_eq!(ids, ["aws-ec2", "aws-s3", "aws-vpc", "config-bundle"]);
         for package in &packages {
             assert!(!package.guide.is_empty());
             let mut archive = tar::Archive::new(package.tar.as_slice());

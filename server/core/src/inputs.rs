@@ -1,12 +1,15 @@
 //! Inputs of a template: its JSON Schema (2020-12), the defaults that the schema gives, and every violation of it in
-//! words for people. The same schema draws the form in the browser, so that both sides give the same verdict (R109).
+//! words for people. The same schema draws the form in the browser, so that both sides give the same verdict (R109). What
+//! JSON Schema cannot say, because it concerns several inputs, stands in the schema as `x-rules`.
 
 mod messages;
+mod rules;
 mod secrets;
 
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::{Map, Value};
 
+use self::rules::Rule;
 use crate::error::{Error, FieldViolation, Kind, Reason, Violations};
 
 /// Largest schema and largest inputs, in bytes of JSON.
@@ -20,12 +23,13 @@ pub const MAX_DEPTH: usize = 32;
 pub struct InputSchema {
     schema: Value,
     validator: Validator,
+    rules: Vec<Rule>,
 }
 
 impl InputSchema {
     /// Compiles a schema. Refused, all faults at once and with `field` in front of their paths: another draft than
     /// 2020-12, a root that is not an object, references that leave the document, patterns that need backtracking,
-    /// defaults that the schema itself refuses, and what is larger than [`MAX_BYTES`].
+    /// defaults that the schema itself refuses, rules that cannot be read, and what is larger than [`MAX_BYTES`].
     pub fn compile(schema: &Value, field: &str) -> Result<Self, Error> {
         check_size(schema, field, MAX_DEPTH * 2)?;
         let mut violations = Violations::new();
@@ -55,7 +59,8 @@ impl InputSchema {
                 let path = messages::field_path(field, error.instance_path());
                 Error::field(path, format!("This is not a valid JSON Schema 2020-12: {}", error.masked()))
             })?;
-        let schema = Self { schema: schema.clone(), validator };
+        let rules = rules::read(schema, field)?;
+        let schema = Self { schema: schema.clone(), validator, rules };
         schema.check_defaults(field)?;
         Ok(schema)
     }
@@ -72,15 +77,18 @@ impl InputSchema {
         self.fill(&self.schema, inputs, 0, &mut budget).ok_or_else(|| too_large("inputs"))
     }
 
-    /// Every violation of the schema. `prefix` is the path of the inputs in the call's message, for instance
-    /// `request.create.inputs`; a violation names the place below it, `….lifecycle_rules[0].days`. Messages never
-    /// repeat what was sent, since it may be a secret.
+    /// Every violation of the schema and of its rules, which are judged on what they are given: fill in the defaults
+    /// first. `prefix` is the path of the inputs in the call's message, for instance `request.create.inputs`; a
+    /// violation names the place below it, `….lifecycle_rules[0].days`. Messages never repeat what was sent, since it may
+    /// be a secret.
     pub fn validate(&self, inputs: &Value, prefix: &str) -> Vec<FieldViolation> {
         let mut violations: Vec<FieldViolation> = self
             .validator
             .iter_errors(inputs)
             .flat_map(|error| messages::explain(&self.schema, &error, prefix))
             .collect();
+        let well_formed = violations.is_empty();
+        violations.extend(self.rules.iter().flat_map(|rule| rule.violations(inputs, prefix, well_formed)));
         violations.sort_by(|a, b| (&a.field, &a.message).cmp(&(&b.field, &b.message)));
         violations.dedup();
         violations

@@ -10,6 +10,7 @@ pub mod diff;
 pub mod environment;
 pub mod error;
 pub mod etag;
+pub mod expression;
 pub mod filter;
 pub mod inputs;
 pub mod job;

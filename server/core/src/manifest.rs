@@ -2,6 +2,8 @@
 //! faults are told at once, with the line where that is known.
 
 mod fields;
+mod lines;
+mod order;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -72,9 +74,10 @@ pub struct Manifest {
     pub estimated_duration_seconds: Option<u32>,
     /// The file that the engine starts with, relative to the template's directory.
     pub entrypoint: String,
-    /// JSON Schema of the inputs; [`InputSchema`] compiles it.
+    /// JSON Schema of the inputs; [`InputSchema`] compiles it. Each property says as `x-order` which place it has in the
+    /// manifest, and so in the form.
     pub inputs: Value,
-    /// JSON Schema of the outputs.
+    /// JSON Schema of the outputs, with `x-order` as well.
     pub outputs: Value,
     /// Hints for the form.
     pub ui: Value,

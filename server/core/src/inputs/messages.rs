@@ -21,7 +21,7 @@ pub(super) fn field_path(prefix: &str, location: &Location) -> String {
     path
 }
 
-fn member_path(path: &str, name: &str) -> String {
+pub(super) fn member_path(path: &str, name: &str) -> String {
     if path.is_empty() { Excerpt(name).to_string() } else { format!("{path}.{}", Excerpt(name)) }
 }
 

@@ -231,6 +231,98 @@ fn secrets_are_found_wherever_the_schema_hides_them() {
     assert_eq!(schema.secret_values(&inputs), ["1234", "e-1", "k-1", "m-1", "p-1"]);
 }
 
+fn network() -> InputSchema {
+    let schema = json!({
+        "type": "object",
+        "required": ["subnets"],
+        "properties": {
+            "cidr": {"type": "string", "default": "10.0.0.0/16"},
+            "zones": {"type": "array", "items": {"type": "string"}, "default": ["a"]},
+            "subnets": {"type": "array", "items": {"type": "string"}},
+            "flow": {"type": "object", "properties": {"days": {"type": "integer"}}},
+        },
+        "x-rules": [
+            {"field": "cidr", "expression": "isCidr(inputs.cidr)", "message": "Give a network."},
+            {"field": "subnets", "expression": "size(inputs.subnets) == size(inputs.zones)", "message": "One for each zone."},
+            {"each": "subnets", "expression": "cidrContains(inputs.cidr, item)", "message": "Stay inside."},
+            {
+                "field": "flow.days", "expression": "!has(inputs.flow) || inputs.flow.days > size(inputs.zones)",
+                "message": "More days than zones.",
+            },
+        ],
+    });
+    InputSchema::compile(&schema, "inputs").unwrap()
+}
+
+#[test]
+fn rules_are_judged_with_the_defaults_and_name_the_input() {
+    let told = |inputs: Value| match network().accept(&inputs, "request.create.inputs") {
+        Ok(_) => Vec::new(),
+        Err(error) => error.fields.into_iter().map(|it| (it.field, it.message)).collect(),
+    };
+    let at = |field: &str, message: &str| (format!("request.create.inputs.{field}"), message.to_owned());
+    assert_eq!(told(json!({"subnets": ["10.0.0.0/24"]})), []);
+    assert_eq!(
+        told(json!({"subnets": ["10.0.0.0/24", "10.1.0.0/24", "10.0.1.0/24"], "flow": {"days": 1}})),
+        [
+            at("flow.days", "More days than zones."),
+            at("subnets", "One for each zone."),
+            at("subnets[1]", "Stay inside."),
+        ]
+    );
+    // What is no network cannot be judged, and is not accepted for that.
+    let unjudged = "A rule of the template cannot be checked with these inputs. Stay inside.";
+    assert_eq!(
+        told(json!({"cidr": "banana", "subnets": ["10.0.0.0/24"]})),
+        [at("cidr", "Give a network."), at("subnets[0]", unjudged)]
+    );
+    // Beside a violation of the schema only what is certain is told.
+    assert_eq!(
+        told(json!({"cidr": 7, "subnets": ["10.0.0.0/24", "10.0.1.0/24"]})),
+        [at("cidr", "Give text."), at("subnets", "One for each zone.")]
+    );
+    assert_eq!(told(json!({})), [at("subnets", "This is required.")]);
+}
+
+#[test]
+fn inputs_that_are_too_large_for_a_rule_are_refused() {
+    let subnets = vec!["10.0.0.0/24"; 3000];
+    let error = network().accept(&json!({"zones": subnets, "subnets": subnets}), "inputs").unwrap_err();
+    assert_eq!(error.fields.len(), 3000);
+    assert!(error.fields[0].message.starts_with("Too large"), "{:?}", error.fields[0]);
+}
+
+#[test]
+fn rules_that_make_no_sense_are_refused_with_their_place() {
+    for (rule, field, part) in [
+        (json!({"field": "a", "expression": "true"}), "", "missing field `message`"),
+        (json!({"expression": "true", "message": "m"}), "", "either `field` or `each`"),
+        (json!({"field": "a", "each": "l", "expression": "true", "message": "m"}), "", "either `field` or `each`"),
+        (json!({"field": "a", "expression": "true", "message": "m", "when": "x"}), "", "unknown field `when`"),
+        (json!({"field": "b", "expression": "true", "message": "m"}), ".field", "no such input"),
+        (json!({"each": "b", "expression": "true", "message": "m"}), ".each", "no such input"),
+        (json!({"each": "a", "expression": "true", "message": "m"}), ".each", "items of a list"),
+        (json!({"field": "a", "expression": "true", "message": " "}), ".message", "Say what to change"),
+        (json!({"field": "a", "expression": "inputs.", "message": "m"}), ".expression", "not an expression"),
+        (json!({"field": "a", "expression": "item == 1", "message": "m"}), ".expression", "no `item`"),
+        (json!({"field": "a", "expression": "inputs.b == 1", "message": "m"}), ".expression", "no input `b`"),
+        (json!("true"), "", "not a rule"),
+    ] {
+        let schema = json!({
+            "type": "object",
+            "properties": {"a": {"type": "string"}, "l": {"type": "array"}},
+            "x-rules": [rule],
+        });
+        let error = InputSchema::compile(&schema, "inputs").expect_err(&rule.to_string());
+        assert_eq!(error.fields[0].field, format!("inputs.x-rules[0]{field}"), "{rule}");
+        assert!(error.fields[0].message.contains(part), "{rule}: {error}");
+    }
+    for rules in [json!({}), json!(vec![1; 51])] {
+        let schema = json!({"type": "object", "x-rules": rules});
+        assert_eq!(InputSchema::compile(&schema, "inputs").unwrap_err().fields[0].field, "inputs.x-rules");
+    }
+}
+
 /// Any JSON, three levels deep.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -240,7 +332,18 @@ fn any_json() -> impl Strategy<Value = Value> {
         ".{0,12}".prop_map(Value::from)
     ];
     let keys = prop_oneof![
-        prop::sample::select(vec!["bucket_name", "owner", "lifecycle_rules", "website", "days"]).prop_map(String::from),
+        prop::sample::select(vec![
+            "bucket_name",
+            "owner",
+            "lifecycle_rules",
+            "website",
+            "days",
+            "subnets",
+            "zones",
+            "cidr",
+            "flow",
+        ])
+        .prop_map(String::from),
         ".{0,6}"
     ];
     leaf.prop_recursive(3, 24, 4, move |inner| {
@@ -257,6 +360,7 @@ proptest! {
     fn anything_gets_a_verdict(inputs in any_json()) {
         let schema = bucket();
         let _ = schema.mask_secrets(&inputs);
+        let _ = network().accept(&inputs, "inputs");
         let verdict = schema.accept(&inputs, "inputs");
         if let Ok(accepted) = verdict {
             // Accepting again changes nothing.

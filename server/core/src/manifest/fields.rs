@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::check_schema;
+use super::{check_schema, lines, order};
 use crate::error::{Error, FieldViolation, Violations};
 use crate::words::Excerpt;
 
@@ -16,7 +16,10 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Fails for a document that is not a mapping, or holds what JSON cannot.
-    pub(super) fn open(document: serde_yaml_ng::Value, text: &'a str, file: &'a str) -> Result<Self, Error> {
+    pub(super) fn open(mut document: serde_yaml_ng::Value, text: &'a str, file: &'a str) -> Result<Self, Error> {
+        for key in ["inputs", "outputs"] {
+            document.get_mut(key).into_iter().for_each(order::write);
+        }
         match to_json(document).map_err(|problem| Error::field(file, problem))? {
             Value::Object(members) => Ok(Self { members, text, file, faults: Violations::new() }),
             _ => Err(Error::field(file, "A manifest is a mapping of keys to values, beginning with `id: …`.")),
@@ -36,9 +39,7 @@ impl<'a> Fields<'a> {
 
     /// Notes a fault at a key, or at a path that begins with one.
     pub(super) fn add(&mut self, path: &str, message: &str) {
-        let key = path.split(['.', '[']).next().unwrap_or_default();
-        let starts = |line: &str| line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(':'));
-        let line = self.text.lines().position(starts).map(|index| format!(" (line {})", index + 1));
+        let line = lines::find(self.text, path).map(|line| format!(" (line {line})"));
         self.faults.add(format!("{}: {path}", self.file), format!("{message}{}", line.unwrap_or_default()));
     }
 

@@ -1,5 +1,9 @@
 //! Manifests: good ones, every fault, and noise.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use proptest::prelude::*;
 
 use super::*;
@@ -35,14 +39,63 @@ fn a_minimal_manifest_gets_the_defaults() {
     assert_eq!(serde_json::from_value::<Manifest>(stored).unwrap(), manifest);
 }
 
+/// The directories of the templates that ship.
+fn shipped() -> Vec<PathBuf> {
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../templates");
+    let directories = fs::read_dir(templates).unwrap().map(|entry| entry.unwrap().path());
+    let mut directories: Vec<PathBuf> = directories.filter(|path| path.is_dir()).collect();
+    directories.sort();
+    directories
+}
+
+fn json_of(path: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap())
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 #[test]
 fn the_templates_that_ship_are_read() {
-    for (text, id) in [
-        (include_str!("../../../../templates/config-bundle/template.yaml"), "config-bundle"),
-        (include_str!("../../../../templates/aws-s3/template.yaml"), "aws-s3"),
-    ] {
-        assert_eq!(Manifest::parse(text, "template.yaml").unwrap().id.as_str(), id);
+    let ids = shipped().into_iter().map(|directory| {
+        let text = fs::read_to_string(directory.join("template.yaml")).unwrap();
+        let manifest = Manifest::parse(&text, "template.yaml").unwrap();
+        assert_eq!(Some(manifest.id.as_str()), directory.file_name().and_then(|name| name.to_str()));
+        let properties = manifest.inputs["properties"].as_object().unwrap();
+        for (name, property) in properties {
+            assert!(property["title"].is_string() && property["description"].is_string(), "{}: {name}", manifest.id);
+        }
+        manifest.id.to_string()
+    });
+    assert_eq!(ids.collect::<Vec<_>>(), ["aws-ec2", "aws-s3", "aws-vpc", "config-bundle"]);
+}
+
+#[test]
+fn the_examples_of_the_templates_get_the_verdict_that_they_expect() {
+    let mut wrong = Vec::new();
+    for directory in shipped() {
+        let text = fs::read_to_string(directory.join("template.yaml")).unwrap();
+        let manifest = Manifest::parse(&text, "template.yaml").unwrap();
+        let schema = InputSchema::compile(&manifest.inputs, "inputs").unwrap();
+        let (mut valid, mut invalid) = (0, 0);
+        for entry in fs::read_dir(directory.join("tests")).unwrap() {
+            let path = entry.unwrap().path();
+            let example = json_of(&path);
+            let is_valid = path.file_name().unwrap().to_string_lossy().starts_with("valid-");
+            let inputs = if is_valid { &example } else { &example["inputs"] };
+            let told: BTreeSet<String> = match schema.accept(inputs, "") {
+                Ok(_) => BTreeSet::new(),
+                Err(error) => error.fields.into_iter().map(|violation| violation.field).collect(),
+            };
+            let expected = example.get("fields").filter(|_| !is_valid).and_then(Value::as_array).into_iter().flatten();
+            let expected: BTreeSet<String> = expected.map(|field| field.as_str().unwrap().to_owned()).collect();
+            assert!(is_valid || !expected.is_empty(), "{} names no field", path.display());
+            if told != expected {
+                wrong.push(format!("{}: {told:?}", path.display()));
+            }
+            *if is_valid { &mut valid } else { &mut invalid } += 1;
+        }
+        assert!(valid > 1 && invalid > 1, "{} has too few examples", directory.display());
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -93,9 +146,86 @@ colour: red
     );
     let message = |key: &str| &found.iter().find(|(field, _)| field.ends_with(key)).unwrap().1;
     assert!(message("colour").ends_with("(line 20)"), "{found:?}");
-    assert!(message("inputs.properties.a").ends_with("(line 15)"));
+    assert!(message("inputs.properties.a").ends_with("(line 18)"));
+    assert!(message("outputs.type").ends_with("(line 19)"));
     assert!(message("version").contains("in quotes"));
     assert!(!message("category").contains("line"));
+}
+
+#[test]
+fn rules_are_checked_when_a_version_is_loaded() {
+    let text = format!(
+        "{MINIMAL}  properties:
+    zones: {{type: array}}
+  x-rules:
+    - field: zones
+      expression: size(inputs.zone) > 0
+      message: Give a zone.
+    - field: zones
+      expression: size(inputs.zones) > now()
+      message: Give a zone.
+"
+    );
+    let expected = [
+        ("template.yaml: inputs.x-rules[0].expression", "There is no input `zone`. (line 17)"),
+        ("template.yaml: inputs.x-rules[1].expression", "There is no function `now` here. (line 20)"),
+    ];
+    assert_eq!(faults(&text), expected.map(|(field, message)| (field.to_owned(), message.to_owned())));
+}
+
+#[test]
+fn properties_know_their_place_in_the_file() {
+    let text = format!(
+        "{MINIMAL}  properties:
+    zeta: {{type: string, x-order: 7}}
+    alpha:
+      type: array
+      items:
+        type: object
+        properties:
+          y: {{}}
+          x: true
+          b: {{}}
+    properties:
+      type: object
+      properties:
+        z: {{}}
+        a: {{}}
+  allOf:
+    - if:
+        properties: {{alpha: {{minItems: 1}}}}
+      then:
+        properties:
+          extra: {{}}
+          alpha: {{maxItems: 3}}
+  $defs:
+    pair:
+      properties:
+        right: {{}}
+        left: {{}}
+outputs:
+  type: object
+  properties:
+    b: {{}}
+    a: {{}}
+"
+    );
+    let manifest = Manifest::parse(&text, "template.yaml").unwrap();
+    for (pointer, order) in [
+        ("/properties/zeta", 0),
+        ("/properties/alpha", 1),
+        ("/properties/alpha/items/properties/y", 0),
+        ("/properties/alpha/items/properties/b", 2),
+        ("/properties/properties", 2),
+        ("/properties/properties/properties/a", 1),
+        ("/allOf/0/then/properties/alpha", 1),
+        ("/allOf/0/then/properties/extra", 3),
+        ("/$defs/pair/properties/left", 1),
+    ] {
+        assert_eq!(manifest.inputs.pointer(pointer).unwrap()["x-order"], order, "{pointer}");
+    }
+    assert_eq!(manifest.inputs.pointer("/allOf/0/if/properties/alpha"), Some(&json!({"minItems": 1})));
+    assert_eq!(manifest.outputs.pointer("/properties/a/x-order"), Some(&json!(1)));
 }
 
 #[test]
