@@ -66,31 +66,34 @@ export const DEPLOYMENT_COLUMNS: readonly Column<Deployment>[] = [
   {
     id: "state",
     header: "State",
-    width: "144px",
+    width: "136px",
     cell: ({ state }) => <StateBadge kind="deployment" state={state} />,
   },
-  { id: "tier", header: "Tier", width: "120px", cell: ({ tier }) => <TierBadge tier={tier} /> },
+  { id: "tier", header: "Tier", width: "108px", cell: ({ tier }) => <TierBadge tier={tier} /> },
   {
     id: "environment",
     header: "Environment",
-    width: "12%",
+    width: "11%",
     from: "lg",
     cell: ({ environment }) => <ResourceName name={environment} />,
   },
-  { id: "template", header: "Template", width: "16%", from: "md", cell: template },
+  { id: "template", header: "Template", width: "15%", from: "md", cell: template },
   {
     id: "provider",
     header: "Provider",
-    width: "112px",
+    width: "124px",
     from: "xl",
-    cell: ({ provider }) => PROVIDERS[provider],
+    cell: ({ provider, region }) => (
+      <>
+        {PROVIDERS[provider]} <span className="text-muted text-sm">{region}</span>
+      </>
+    ),
   },
-  { id: "region", header: "Region", width: "104px", from: "xl", cell: ({ region }) => region },
-  { id: "owner", header: "Owner", width: "128px", from: "md", cell: ({ owner }) => <PrincipalChip name={owner} /> },
+  { id: "owner", header: "Owner", width: "108px", from: "md", cell: ({ owner }) => <PrincipalChip name={owner} /> },
   {
     id: "resources",
     header: "Resources",
-    width: "88px",
+    width: "84px",
     from: "xl",
     align: "end",
     cell: ({ resourceCount }) => formatNumber(resourceCount),
@@ -98,7 +101,7 @@ export const DEPLOYMENT_COLUMNS: readonly Column<Deployment>[] = [
   {
     id: "created",
     header: "Created",
-    width: "116px",
+    width: "108px",
     orders: { ascending: "create_time", descending: "create_time desc" },
     cell: ({ createTime }) => <RelativeTime time={createTime} />,
   },

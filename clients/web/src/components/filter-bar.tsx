@@ -47,11 +47,9 @@ export interface FilterBarProps {
   onChange: (patch: FilterValues, replace?: boolean) => void;
   /** What can be chosen, for the fields of objects. */
   options?: Partial<Record<string, readonly Option[]>> | undefined;
-  /** At the end of the bar. */
-  children?: ReactNode;
 }
 
-export function FilterBar({ fields, values, onChange, options = {}, children }: FilterBarProps) {
+export function FilterBar({ fields, values, onChange, options = {} }: FilterBarProps) {
   const isCompact = useIsCompact();
   const entries = Object.entries(fields);
   const [searchKey, searchField] = entries.find(([, field]) => field.kind === "search") ?? [];
@@ -102,7 +100,6 @@ export function FilterBar({ fields, values, onChange, options = {}, children }: 
           Clear filters
         </Button>
       )}
-      {children && <div className="ml-auto flex items-center gap-1.5">{children}</div>}
       {isCompact && chosen.length > 0 && (
         <ul aria-label="Chosen filters" className="flex w-full flex-wrap gap-1.5">
           {chosen.map(([key, field]) => (

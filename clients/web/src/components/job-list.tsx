@@ -64,21 +64,30 @@ const state = ({ state, progress }: Job) => (
   <>
     <StateBadge kind="job" state={state} />
     {state === JobState.RUNNING && progress && (
-      <span className="ml-1.5 text-muted text-sm" title={progress.message}>
-        {progress.step} {progress.percent} %
+      <span className="ml-1.5 text-muted text-sm tabular-nums" title={`${progress.step}: ${progress.message}`}>
+        {progress.percent} %
       </span>
     )}
   </>
 );
 
 export const JOB_COLUMNS: readonly Column<Job>[] = [
-  { id: "title", header: "Job", width: "136px", cell: title },
-  { id: "state", header: "State", width: "208px", cell: state },
-  { id: "deployment", header: "Deployment", cell: ({ deployment }) => <ResourceName name={deployment} /> },
+  { id: "title", header: "Job", width: "124px", cell: title },
+  { id: "state", header: "State", width: "160px", cell: state },
+  {
+    id: "deployment",
+    header: "Deployment",
+    cell: ({ deployment }) => (
+      <ResourceName name={deployment}>
+        <span className="text-muted text-sm">{unitOf(deployment)} / </span>
+        <span className="font-mono text-sm">{idOf(deployment)}</span>
+      </ResourceName>
+    ),
+  },
   {
     id: "request",
     header: "Request",
-    width: "96px",
+    width: "84px",
     from: "lg",
     cell: ({ subject }) => (
       <ResourceName name={subject}>
@@ -87,39 +96,32 @@ export const JOB_COLUMNS: readonly Column<Job>[] = [
     ),
   },
   {
-    id: "unit",
-    header: "Business unit",
-    width: "116px",
-    from: "xl",
-    cell: ({ businessUnit }) => unitOf(businessUnit),
-  },
-  {
     id: "attempt",
     header: "Attempt",
-    width: "80px",
+    width: "76px",
     from: "lg",
     align: "end",
     cell: ({ attempt, maxAttempts }) => `${attempt} of ${maxAttempts}`,
   },
-  { id: "duration", header: "Duration", width: "104px", align: "end", cell: (job) => <JobDuration job={job} /> },
+  { id: "duration", header: "Duration", width: "96px", align: "end", cell: (job) => <JobDuration job={job} /> },
   {
     id: "runner",
     header: "Runner",
-    width: "124px",
+    width: "108px",
     from: "xl",
     cell: ({ runner }) => runner && <PrincipalChip name={runner} />,
   },
   {
     id: "trigger",
     header: "Caused by",
-    width: "124px",
+    width: "100px",
     from: "xl",
     cell: ({ trigger }) => <PrincipalChip name={trigger} />,
   },
   {
     id: "created",
     header: "Created",
-    width: "116px",
+    width: "108px",
     orders: { ascending: "create_time", descending: "create_time desc" },
     cell: ({ createTime }) => <RelativeTime time={createTime} />,
   },

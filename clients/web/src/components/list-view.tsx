@@ -27,8 +27,8 @@ export interface ListViewProps<Row> extends Omit<DataTableProps<Row>, "rows" | "
   onClear: () => void;
   /** What stands here where nothing is, and no filter is why. */
   empty: ReactNode;
-  /** Beside the count. */
-  children?: ReactNode;
+  /** In the line of the count, at its end: order, columns, what can be done with all. */
+  controls?: ReactNode;
 }
 
 export function ListView<Row>({
@@ -39,7 +39,7 @@ export function ListView<Row>({
   isFiltered,
   onClear,
   empty,
-  children,
+  controls,
   ...table
 }: ListViewProps<Row>) {
   const { rows, error, isLoading, isReplaced, isOutdated } = list;
@@ -57,7 +57,7 @@ export function ListView<Row>({
             <Shown noun={noun} total={total} base={base} isFiltered={isFiltered} />
           )}
         </output>
-        {children}
+        {!isEmpty && <div className="ml-auto flex items-center gap-1.5">{controls}</div>}
       </div>
       {error != null && (
         <ErrorNotice

@@ -47,7 +47,7 @@ export const REQUEST_COLUMNS: readonly Column<Request>[] = [
   {
     id: "code",
     header: "Code",
-    width: "88px",
+    width: "80px",
     cell: ({ code }) => (
       <Link to="/requests/$code" params={{ code }} className="font-mono text-accent-strong text-sm hover:underline">
         {code}
@@ -55,34 +55,34 @@ export const REQUEST_COLUMNS: readonly Column<Request>[] = [
     ),
   },
   { id: "title", header: "Title", cell: title },
-  { id: "state", header: "State", width: "144px", cell: ({ state }) => <StateBadge kind="request" state={state} /> },
-  { id: "kind", header: "Kind", width: "84px", from: "lg", cell: ({ kind }) => sentence(RequestKind[kind] ?? "") },
-  { id: "tier", header: "Tier", width: "120px", cell: ({ tier }) => <TierBadge tier={tier} /> },
+  { id: "state", header: "State", width: "136px", cell: ({ state }) => <StateBadge kind="request" state={state} /> },
+  { id: "kind", header: "Kind", width: "72px", from: "lg", cell: ({ kind }) => sentence(RequestKind[kind] ?? "") },
+  { id: "tier", header: "Tier", width: "108px", cell: ({ tier }) => <TierBadge tier={tier} /> },
   {
     id: "deployment",
     header: "Deployment",
-    width: "18%",
+    width: "15%",
     from: "lg",
     cell: ({ deployment }) => <ResourceName name={deployment} />,
   },
   {
     id: "plan",
     header: "Plan",
-    width: "112px",
+    width: "96px",
     from: "xl",
     cell: ({ plan }) => plan && <PlanCounts summary={plan} />,
   },
   {
     id: "requester",
     header: "Requester",
-    width: "132px",
+    width: "108px",
     from: "md",
     cell: ({ requester }) => <PrincipalChip name={requester} />,
   },
   {
     id: "created",
     header: "Created",
-    width: "116px",
+    width: "108px",
     orders: { ascending: "create_time", descending: "create_time desc" },
     cell: ({ createTime }) => <RelativeTime time={createTime} />,
   },

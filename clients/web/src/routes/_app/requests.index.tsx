@@ -87,10 +87,12 @@ function Requests() {
           isChosen: filters.state === view.state && filters.requester === valuesOf(view).requester,
         }))}
       />
-      <FilterBar fields={REQUEST_FIELDS} values={filters} onChange={setFilters} options={{ environment: environments }}>
-        <SortField sorting={sorting} orders={BY_CREATION} />
-        {columnsMenu}
-      </FilterBar>
+      <FilterBar
+        fields={REQUEST_FIELDS}
+        values={filters}
+        onChange={setFilters}
+        options={{ environment: environments }}
+      />
       <ListView
         label="Requests"
         noun="requests"
@@ -104,6 +106,12 @@ function Requests() {
         rowKey={({ name }) => name}
         place={requestPlace}
         sorting={sorting}
+        controls={
+          <>
+            <SortField sorting={sorting} orders={BY_CREATION} />
+            {columnsMenu}
+          </>
+        }
         empty={
           <EmptyState
             action={

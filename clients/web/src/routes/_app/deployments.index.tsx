@@ -1,0 +1,146 @@
+import { useInfiniteQuery, useQuery } from "@connectrpc/connect-query";
+import { skipToken } from "@tanstack/react-query";
+import { createFileRoute, Link } from "@tanstack/react-router";
+import { useLive } from "~/api/live";
+import { useColumns } from "~/components/columns-menu";
+import {
+  compactDeployment,
+  DEPLOYMENT_COLUMNS,
+  DEPLOYMENT_FIELDS,
+  deploymentPlace,
+  IN_USE,
+} from "~/components/deployment-list";
+import { EmptyState } from "~/components/empty-state";
+import { FilterBar, useFilters } from "~/components/filter-bar";
+import { ListView, Views } from "~/components/list-view";
+import { Page } from "~/components/page";
+import { SortField } from "~/components/sort-field";
+import { DeploymentService } from "~/gen/flagstone/v1/deployment_service_pb";
+import { allOf, type FilterValues, isFiltered, readFilters, toFilter } from "~/lib/filter";
+import { useEnvironmentOptions, useTemplateOptions } from "~/lib/filter-options";
+import { PAGE_SIZE, paged, useListed } from "~/lib/listed";
+import { useMe } from "~/lib/me";
+import { idOf } from "~/lib/names";
+import { BY_CREATION, readSort, type SortSearch, useSort } from "~/lib/sort";
+import { useListParent } from "~/lib/unit";
+import { buttonClass } from "~/ui/button";
+
+type Values = FilterValues<typeof DEPLOYMENT_FIELDS>;
+
+interface DestroyedSearch {
+  /** With what is destroyed. Without it only what is in use is shown, unless states are asked for by name. */
+  destroyed?: "shown";
+}
+
+export const Route = createFileRoute("/_app/deployments/")({
+  validateSearch: (search): Values & SortSearch & DestroyedSearch => ({
+    ...readFilters(DEPLOYMENT_FIELDS, search),
+    ...readSort(BY_CREATION, search),
+    ...(search.destroyed === "shown" ? { destroyed: "shown" } : {}),
+  }),
+  component: Deployments,
+});
+
+function filterOf(values: Values, withDestroyed: boolean): string {
+  return allOf(toFilter(DEPLOYMENT_FIELDS, values), !withDestroyed && !values.state && IN_USE);
+}
+
+function useDeploymentCount(parent: string | undefined, filter: string, isWanted: boolean) {
+  const input = { parent, filter, pageSize: 1, includeTotal: true };
+  const { data } = useQuery(DeploymentService.method.listDeployments, parent && isWanted ? input : skipToken);
+  return data?.totalSize;
+}
+
+function Deployments() {
+  const parent = useListParent();
+  const withDestroyed = Route.useSearch().destroyed === "shown";
+  const [filters, setFilters, clearFilters] = useFilters(DEPLOYMENT_FIELDS);
+  const sorting = useSort(BY_CREATION);
+  const me = useMe();
+  useLive({ types: ["deployment"], parent });
+  const filter = filterOf(filters, withDestroyed);
+  const input = parent ? { parent, filter, orderBy: sorting.order, pageSize: PAGE_SIZE, pageToken: "" } : skipToken;
+  const query = useInfiniteQuery(DeploymentService.method.listDeployments, input, paged);
+  const list = useListed(DeploymentService.method.listDeployments, input, query, (page) => page.deployments);
+  const [columns, columnsMenu] = useColumns("deployments", DEPLOYMENT_COLUMNS);
+  const environment = useEnvironmentOptions(parent);
+  const template = useTemplateOptions();
+
+  const mine = me && idOf(me.name);
+  const views: readonly { label: string; owner?: string; state?: string; destroyed?: "shown" }[] = [
+    { label: "In use" },
+    { label: "Mine", owner: mine },
+    { label: "Under way", state: "PENDING,PROVISIONING,UPDATING,DELETING" },
+    { label: "Failed", state: "FAILED,DELETE_FAILED" },
+    { label: "Destroyed", state: "DELETED" },
+    { label: "All", destroyed: "shown" },
+  ];
+  // The counts come after the rows: the rows are what the page is for.
+  const isThere = !list.isLoading;
+  const counted = useDeploymentCount(parent, filter, isThere && list.more.has);
+  const counts = [
+    useDeploymentCount(parent, filterOf({}, false), isThere),
+    useDeploymentCount(parent, filterOf({ owner: mine }, false), isThere && mine !== undefined),
+    useDeploymentCount(parent, filterOf({ state: views[2]?.state }, false), isThere),
+    useDeploymentCount(parent, filterOf({ state: views[3]?.state }, false), isThere),
+    useDeploymentCount(parent, filterOf({ state: views[4]?.state }, false), isThere),
+    useDeploymentCount(parent, filterOf({}, true), isThere),
+  ];
+  return (
+    <Page
+      title="Deployments"
+      actions={
+        <Link to="/templates" className={buttonClass("primary")}>
+          Order from a template
+        </Link>
+      }
+    >
+      <Views
+        views={views.map(({ label, owner, state, destroyed }, index) => ({
+          label,
+          search: { owner, state, destroyed },
+          count: counts[index],
+          isChosen: filters.owner === owner && filters.state === state && withDestroyed === (destroyed === "shown"),
+        }))}
+      />
+      <FilterBar
+        fields={DEPLOYMENT_FIELDS}
+        values={filters}
+        onChange={setFilters}
+        options={{ environment, template }}
+      />
+      <ListView
+        label="Deployments"
+        noun="deployments"
+        list={list}
+        total={list.more.has ? counted : list.rows.length}
+        base={withDestroyed || filters.state ? counts[5] : counts[0]}
+        isFiltered={isFiltered(filters)}
+        onClear={clearFilters}
+        columns={columns}
+        compact={compactDeployment}
+        rowKey={({ name }) => name}
+        place={deploymentPlace}
+        sorting={sorting}
+        controls={
+          <>
+            <SortField sorting={sorting} orders={BY_CREATION} />
+            {columnsMenu}
+          </>
+        }
+        empty={
+          <EmptyState
+            action={
+              <Link to="/templates" className={buttonClass("primary")}>
+                Choose a template
+              </Link>
+            }
+            command="flagstone request create --template config-bundle --environment development"
+          >
+            Nothing is deployed here. What you order from a template appears here and stays until it is destroyed.
+          </EmptyState>
+        }
+      />
+    </Page>
+  );
+}
