@@ -119,7 +119,7 @@ export function StateBadge({ kind, state }: { kind: StateKind; state: number }) 
     <span
       data-state={word}
       className={cn(
-        "inline-flex h-5 items-center gap-1 rounded-sm px-1.5 font-medium text-sm whitespace-nowrap",
+        "inline-flex h-5 items-center gap-1 rounded-sm px-1.5 align-bottom font-medium text-sm whitespace-nowrap",
         TONES[tone],
       )}
     >

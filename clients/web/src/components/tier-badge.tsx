@@ -18,7 +18,7 @@ export function TierBadge({ tier }: { tier: Tier }) {
   return (
     <span
       className={cn(
-        "inline-flex h-5 items-center rounded-sm border px-1.5 font-medium text-sm whitespace-nowrap",
+        "inline-flex h-5 items-center rounded-sm border px-1.5 align-bottom font-medium text-sm whitespace-nowrap",
         classes,
       )}
     >
