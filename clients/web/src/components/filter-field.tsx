@@ -42,6 +42,7 @@ export function FilterControl({ field, options, value, onChange }: FilterControl
         <TextControl
           label={field.label}
           placeholder={field.placeholder}
+          suggestions={field.suggestions}
           value={value}
           onChange={onChange}
           key={value}
@@ -105,8 +106,15 @@ function ChoiceControl({ label, options, value, onChange }: ControlProps & { opt
   );
 }
 
-function TextControl({ label, value, onChange, placeholder }: ControlProps & { placeholder?: string }) {
+function TextControl({
+  label,
+  value,
+  onChange,
+  placeholder,
+  suggestions = [],
+}: ControlProps & { placeholder?: string; suggestions?: readonly string[] | undefined }) {
   const [text, setText] = useState(value);
+  const list = useId();
   return (
     <form
       className="flex flex-col gap-2"
@@ -121,12 +129,20 @@ function TextControl({ label, value, onChange, placeholder }: ControlProps & { p
             {...control}
             value={text}
             placeholder={placeholder}
+            list={suggestions.length > 0 ? list : undefined}
             autoComplete="off"
             spellCheck={false}
             onChange={(event) => setText(event.target.value)}
           />
         )}
       </Field>
+      {suggestions.length > 0 && (
+        <datalist id={list}>
+          {suggestions.map((one) => (
+            <option key={one} value={one} />
+          ))}
+        </datalist>
+      )}
       <Button type="submit" size="sm" className="self-start">
         Show only these
       </Button>

@@ -36,7 +36,7 @@ export type FilterField = {
   /** A person, by username. */
   | { kind: "person" }
   /** A text that must be equal. */
-  | { kind: "exact"; placeholder: string }
+  | { kind: "exact"; placeholder: string; suggestions?: readonly string[] }
   | { kind: "time" }
   | { kind: "tags" }
 );
