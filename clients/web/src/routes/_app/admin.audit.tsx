@@ -1,9 +1,132 @@
-import { createFileRoute } from "@tanstack/react-router";
+import { useInfiniteQuery, useQuery } from "@connectrpc/connect-query";
+import { skipToken } from "@tanstack/react-query";
+import { createFileRoute, Link } from "@tanstack/react-router";
+import { useCallback } from "react";
+import { useLive } from "~/api/live";
+import { AuditEventPanel, eventKey, useEvent } from "~/components/audit-event-panel";
+import { useAuditExport } from "~/components/audit-export";
+import { AUDIT_COLUMNS, AUDIT_FIELDS, COLUMNS_BESIDE_EVENT, compactEvent } from "~/components/audit-list";
+import { useColumns } from "~/components/columns-menu";
+import { EmptyState } from "~/components/empty-state";
+import { FilterBar, useFilters } from "~/components/filter-bar";
+import { ListView } from "~/components/list-view";
+import { Page } from "~/components/page";
+import { SortField } from "~/components/sort-field";
+import { AuditService } from "~/gen/flagstone/v1/audit_service_pb";
+import { cn } from "~/lib/cn";
+import { allOf, type FilterValues, isFiltered, quoted, readFilters, toFilter } from "~/lib/filter";
+import { PAGE_SIZE, paged, useListed } from "~/lib/listed";
+import { idOf } from "~/lib/names";
+import { BY_TIME, readSort, type SortSearch, useSort } from "~/lib/sort";
+import { ALL_UNITS, useListParent } from "~/lib/unit";
+import { Button } from "~/ui/button";
+
+interface EventSearch {
+  /** The event beside the list, as `eventKey` makes it. */
+  event?: string;
+}
 
 export const Route = createFileRoute("/_app/admin/audit")({
-  component: RouteComponent,
+  validateSearch: (search): FilterValues<typeof AUDIT_FIELDS> & SortSearch & EventSearch => ({
+    ...readFilters(AUDIT_FIELDS, search),
+    ...readSort(BY_TIME, search),
+    ...(typeof search.event === "string" ? { event: search.event } : {}),
+  }),
+  component: Audit,
 });
 
-function RouteComponent() {
-  return <div>Hello "/_app/admin/audit"!</div>;
+function useAuditCount(filter: string, isWanted: boolean) {
+  const input = { filter, pageSize: 1, includeTotal: true };
+  return useQuery(AuditService.method.listAuditEvents, isWanted ? input : skipToken).data?.totalSize;
+}
+
+function Audit() {
+  const parent = useListParent();
+  const { event: open } = Route.useSearch();
+  const navigate = Route.useNavigate();
+  const [filters, setFilters, clearFilters] = useFilters(AUDIT_FIELDS);
+  const sorting = useSort(BY_TIME);
+  // Whatever changes is audited; what changes nothing, a login or a refusal, appears when the list is read again.
+  useLive({ parent });
+  const isAll = parent === `businessUnits/${ALL_UNITS}`;
+  const ofUnit = parent !== undefined && !isAll ? `business_unit = ${quoted(parent)}` : "";
+  const filter = allOf(ofUnit, toFilter(AUDIT_FIELDS, filters));
+  const input = parent ? { filter, orderBy: sorting.order, pageSize: PAGE_SIZE, pageToken: "" } : skipToken;
+  const query = useInfiniteQuery(AuditService.method.listAuditEvents, input, paged);
+  const list = useListed(AuditService.method.listAuditEvents, input, query, (page) => page.auditEvents);
+  const [columns, columnsMenu] = useColumns("audit", AUDIT_COLUMNS);
+
+  const isThere = !list.isLoading;
+  const counted = useAuditCount(filter, isThere && list.more.has);
+  const base = useAuditCount(ofUnit, isThere);
+  const total = list.more.has ? counted : list.rows.length;
+  const isNewestFirst = sorting.order === BY_TIME[0]?.[0];
+  const until = isNewestFirst && !list.isReplaced ? list.rows[0]?.time : undefined;
+  const { button, notice } = useAuditExport({ filter, orderBy: sorting.order, until, total });
+
+  const show = useCallback(
+    (event: string | undefined) =>
+      void navigate({ search: (before) => ({ ...before, event }), replace: true, resetScroll: false }),
+    [navigate],
+  );
+  const close = useCallback(() => {
+    show(undefined);
+    document.querySelector<HTMLElement>('tr[aria-current="true"]')?.focus({ preventScroll: true });
+  }, [show]);
+  const shown = useEvent(open, list.rows);
+  return (
+    <Page
+      title="Audit"
+      lead={
+        parent && !isAll ? (
+          <>
+            What happened in business unit {idOf(parent)}. Logins and other events of the organization belong to no
+            unit:{" "}
+            <Link to="." search={(before) => ({ ...before, unit: ALL_UNITS })} className="text-accent-strong underline">
+              show all events
+            </Link>
+            .
+          </>
+        ) : (
+          "Who did what, when and with what outcome. Nothing here can be changed or deleted."
+        )
+      }
+    >
+      <FilterBar fields={AUDIT_FIELDS} values={filters} onChange={setFilters} />
+      {notice}
+      <div className={cn("grid items-start gap-4", open !== undefined && "xl:grid-cols-[minmax(0,1fr)_420px]")}>
+        <ListView
+          label="Audit events"
+          noun="events"
+          list={list}
+          total={total}
+          base={base}
+          isFiltered={isFiltered(filters)}
+          onClear={clearFilters}
+          columns={open === undefined ? columns : columns.slice(0, COLUMNS_BESIDE_EVENT)}
+          compact={compactEvent}
+          rowKey={eventKey}
+          onOpen={(event) => show(eventKey(event))}
+          openKey={open}
+          sorting={sorting}
+          controls={
+            <>
+              {button}
+              <Button size="sm" variant="ghost" onClick={list.reload}>
+                Read again
+              </Button>
+              <SortField sorting={sorting} orders={BY_TIME} />
+              {columnsMenu}
+            </>
+          }
+          empty={
+            <EmptyState command="flagstone audit list">
+              Nothing has happened here yet. Every change and every refusal is recorded with who, when and from where.
+            </EmptyState>
+          }
+        />
+        {open !== undefined && <AuditEventPanel {...shown} onClose={close} />}
+      </div>
+    </Page>
+  );
 }
