@@ -41,7 +41,9 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 /** Asks again for what the pages show of these object types. Many changes at once are one question. */
 export function refreshObjects(types: Iterable<string>): void {
   for (const type of types) for (const service of SERVICES[type] ?? []) pending.add(`flagstone.v1.${service}`);
+  // Whatever changes is also in the feed and in the audit.
   pending.add("flagstone.v1.WatchService");
+  pending.add("flagstone.v1.AuditService");
   if (timer) return;
   refreshPending();
   timer = setTimeout(() => {
