@@ -341,15 +341,21 @@ export function hasSecrets(root: Schema): boolean {
   return /"(x-flagstone-secret|writeOnly)":true|"format":"password"/.test(JSON.stringify(root));
 }
 
-/** The value without its secrets: what may be kept outside of the page's memory. */
-export function withoutSecrets(root: Schema, schema: Schema, value: JsonValue, depth = 0): JsonValue | undefined {
-  if (isSecret(root, schema)) return undefined;
+/** The value without its secrets, or with `instead` in their place: what may be shown, or kept outside of the page. */
+export function withoutSecrets(
+  root: Schema,
+  schema: Schema,
+  value: JsonValue,
+  instead?: JsonValue,
+  depth = 0,
+): JsonValue | undefined {
+  if (isSecret(root, schema)) return instead;
   if (depth > MAX_DEPTH) return value;
   const parts = everyPart(root, schema);
   const below = (value: JsonValue, candidates: (JsonValue | undefined)[]) => {
     let kept: JsonValue | undefined = value;
     for (const candidate of candidates) {
-      if (kept !== undefined && isObject(candidate)) kept = withoutSecrets(root, candidate, kept, depth + 1);
+      if (kept !== undefined && isObject(candidate)) kept = withoutSecrets(root, candidate, kept, instead, depth + 1);
     }
     return kept;
   };
