@@ -56,7 +56,7 @@ export function DecisionBar({ approval, onDecided, inPanel }: DecisionBarProps) 
       aria-label="Decision"
       className={cn(
         "sticky z-20 flex flex-col gap-2 border-line border-t bg-float px-4 py-3 shadow-float",
-        inPanel ? "bottom-0" : "bottom-14 -mx-4 md:bottom-0 md:-mx-6 md:px-6",
+        inPanel ? "bottom-0 -mx-4 -mb-3" : "bottom-14 -mx-4 md:bottom-0 md:-mx-6 md:px-6",
       )}
     >
       {decision.error !== undefined && decision.error !== null && !confirming && (
@@ -80,7 +80,7 @@ export function DecisionBar({ approval, onDecided, inPanel }: DecisionBarProps) 
         <>
           <Binds approval={approval} />
           <div className="flex flex-wrap items-start gap-2">
-            <div className="min-w-48 flex-1">
+            <div className="min-w-48 flex-1 basis-full sm:basis-0">
               <label htmlFor={commentId} className="sr-only">
                 Comment
               </label>
@@ -98,7 +98,7 @@ export function DecisionBar({ approval, onDecided, inPanel }: DecisionBarProps) 
                 onKeyDown={(event) => {
                   if (event.key === "Escape") event.currentTarget.blur();
                 }}
-                className="field-sizing-content max-h-40 min-h-8 resize-none"
+                className="field-sizing-content max-h-40 min-h-8! resize-none"
               />
               {decision.commentErrors.length > 0 && (
                 <ul id={`${commentId}-errors`} className="mt-1 text-failed text-sm">

@@ -77,14 +77,15 @@ function PlanContent({ plan }: { plan: Plan }) {
             <output className="text-muted text-sm tabular-nums">
               {found && `${formatNumber(found.size)} of ${count(changes.length, "resource")}`}
             </output>
-            <Input
-              type="search"
-              aria-label="Search the resources of the plan"
-              placeholder="Search address, attribute, value"
-              value={search}
-              onChange={(event) => setSearch(event.target.value)}
-              className="w-64 max-w-full"
-            />
+            <div className="w-72 max-w-full">
+              <Input
+                type="search"
+                aria-label="Search the resources of the plan"
+                placeholder="Search address, attribute, value"
+                value={search}
+                onChange={(event) => setSearch(event.target.value)}
+              />
+            </div>
           </>
         )}
         {plan.text && (
@@ -173,6 +174,7 @@ function Differences({ differences }: { differences: readonly PlanDifference[] }
 }
 
 function Outputs({ outputs }: { outputs: readonly OutputChange[] }) {
+  const hasBefore = outputs.some(({ before }) => before !== undefined);
   return (
     <table className="w-full table-fixed border-collapse">
       <caption className="h-8 text-left font-semibold">{count(outputs.length, "output")}</caption>
@@ -181,9 +183,11 @@ function Outputs({ outputs }: { outputs: readonly OutputChange[] }) {
           <th scope="col" className="w-1/3 px-2 font-medium">
             Output
           </th>
-          <th scope="col" className="px-2 font-medium">
-            Before
-          </th>
+          {hasBefore && (
+            <th scope="col" className="px-2 font-medium">
+              Before
+            </th>
+          )}
           <th scope="col" className="px-2 font-medium">
             After
           </th>
@@ -195,9 +199,11 @@ function Outputs({ outputs }: { outputs: readonly OutputChange[] }) {
             <th scope="row" className="px-2 py-1.5 text-left font-normal">
               <code>{output}</code>
             </th>
-            <td className="px-2 py-1.5">
-              <ValueView value={jsonOf(before)} sensitive={sensitive && before !== undefined} />
-            </td>
+            {hasBefore && (
+              <td className="px-2 py-1.5">
+                <ValueView value={jsonOf(before)} sensitive={sensitive && before !== undefined} />
+              </td>
+            )}
             <td className="px-2 py-1.5">
               <ValueView value={jsonOf(after)} sensitive={sensitive && after !== undefined} unknown={unknown} />
             </td>

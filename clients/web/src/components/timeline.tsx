@@ -16,6 +16,7 @@ import { type ReactNode, useMemo, useState } from "react";
 import type { TimelineEntry } from "~/gen/flagstone/v1/request_service_pb";
 import { cn } from "~/lib/cn";
 import { count } from "~/lib/format";
+import { usePermissions } from "~/lib/me";
 import { eventWords, foldSteps } from "~/lib/timeline";
 import { PrincipalChip } from "./principal-chip";
 import { RelativeTime } from "./relative-time";
@@ -62,7 +63,7 @@ function Entry({ entry: { event, principal, comment, object, time } }: { entry: 
     <Line icon={icon} classes={classes}>
       <p>
         <span className="font-medium">
-          <PrincipalChip name={principal} />
+          <PrincipalChip name={actorOf(event, principal)} />
         </span>{" "}
         {eventWords(event)}
       </p>
@@ -82,10 +83,19 @@ function Entry({ entry: { event, principal, comment, object, time } }: { entry: 
   );
 }
 
+/** What only a runner can do is its own; everything else that no person did is the platform's, whoever brought it about. */
+const OF_RUNNERS = new Set(["planned", "apply_started", "completed", "failed"]);
+
+function actorOf(event: string, principal: string): string {
+  return principal.startsWith("runners/") && !OF_RUNNERS.has(event) ? "system" : principal;
+}
+
 /** The object an entry came from, by what it is: its id says nothing to people. */
 function ObjectLink({ name }: { name: string }) {
-  const word = { approvals: "Approval", jobs: "Job" }[name.split("/")[0] ?? ""];
-  return <ResourceName name={name}>{word}</ResourceName>;
+  const { holds } = usePermissions();
+  const isApproval = name.startsWith("approvals/");
+  if (isApproval && !holds("business_unit:approvals:list")) return null;
+  return <ResourceName name={name}>{isApproval ? "Approval" : name.startsWith("jobs/") && "Job"}</ResourceName>;
 }
 
 function Steps({ entries }: { entries: TimelineEntry[] }) {

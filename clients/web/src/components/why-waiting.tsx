@@ -4,6 +4,7 @@ import { useQuery } from "@connectrpc/connect-query";
 import { FilePen, Hand, Hourglass, LoaderCircle, type LucideIcon, ServerOff, TriangleAlert } from "lucide-react";
 import { type Blocker, BlockerKind, RequestService } from "~/gen/flagstone/v1/request_service_pb";
 import { cn } from "~/lib/cn";
+import { usePermissions } from "~/lib/me";
 import { Approvers } from "./approvers";
 import { ErrorNotice } from "./error-notice";
 import { RelativeTime } from "./relative-time";
@@ -37,11 +38,15 @@ const BUTTONS: Record<string, string> = {
   CancelJob: "Cancel job",
 };
 
-function inButtons(text: string): string {
-  return text.replace(/\b[A-Z][a-z]+[A-Z][A-Za-z]+\b/g, (call) => {
-    const button = Object.hasOwn(BUTTONS, call) ? BUTTONS[call] : undefined;
-    return button ? `“${button}”` : call;
-  });
+/** The server's words with the names that people see here. */
+function spoken(text: string): string {
+  return text
+    .replace(/\b[A-Z][a-z]+[A-Z][A-Za-z]+\b/g, (call) => {
+      const button = Object.hasOwn(BUTTONS, call) ? BUTTONS[call] : undefined;
+      return button ? `“${button}”` : call;
+    })
+    .replace(/`([^`]*)`/g, "“$1”")
+    .replace(/\b(?:roles|users|runners)\/(?=[a-z0-9])/g, "");
 }
 
 /** Why a request, an approval or a job waits; nothing where it does not. */
@@ -71,9 +76,9 @@ function BlockerItem({ blocker: { kind, message, remedy, object, who, since, unt
       <Icon aria-hidden className="mt-0.5 size-4 shrink-0" />
       <div className="flex min-w-0 flex-col gap-0.5 text-ink">
         <p className="font-medium" dir="auto">
-          {message}
+          {spoken(message)}
         </p>
-        <p dir="auto">{inButtons(remedy)}</p>
+        <p dir="auto">{spoken(remedy)}</p>
         <p className="flex flex-wrap gap-x-4 text-muted text-sm">
           {since && (
             <span>
@@ -85,18 +90,29 @@ function BlockerItem({ blocker: { kind, message, remedy, object, who, since, unt
               Ends by itself <RelativeTime time={until} />
             </span>
           )}
-          {who.length > 0 && (
+          {/* The message of an approval names them already. */}
+          {who.length > 0 && kind !== BlockerKind.APPROVAL && (
             <span>
               Who may: <Approvers names={who} />
             </span>
           )}
-          {object && (
-            <span>
-              In the way: <ResourceName name={object} />
-            </span>
-          )}
+          <ObjectLink name={object} />
         </p>
       </div>
     </li>
   );
 }
+
+/** The object in the way, for those who may open it. */
+function ObjectLink({ name }: { name: string }) {
+  const { holds } = usePermissions();
+  const [collection = ""] = name.split("/");
+  const found = Object.hasOwn(OBJECTS, collection) ? OBJECTS[collection] : undefined;
+  if (!found || !holds(found.permission)) return null;
+  return <ResourceName name={name}>{found.label}</ResourceName>;
+}
+
+const OBJECTS: Record<string, { label: string; permission: string }> = {
+  approvals: { label: "Open the approval", permission: "business_unit:approvals:list" },
+  jobs: { label: "Open the job", permission: "business_unit:jobs:read" },
+};

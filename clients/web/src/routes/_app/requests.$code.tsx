@@ -22,7 +22,7 @@ function RequestByCode() {
     <Page title={code} crumbs={[{ to: "/requests", label: "Requests" }]}>
       <QueryView query={found} title="The request could not be looked up">
         {() => (
-          <EmptyState command={`flagstone request get ${code}`}>
+          <EmptyState>
             There is no request {code}, or you may not read it. Its requester and whoever holds{" "}
             <code>business_unit:requests:list</code> in its business unit may.
           </EmptyState>
