@@ -1,5 +1,5 @@
 import { defineConfig } from "@playwright/test";
-import { chromium, reports } from "./support/machine";
+import { chromiumOptions, reports } from "./support/machine";
 
 // The clock of this file is real: servers, browsers and engines share two cores. What a test waits for has time; how
 // quick the client is on a quiet machine is measured by `make bench-web`.
@@ -23,17 +23,6 @@ export default defineConfig({
     timezoneId: "Europe/Berlin",
     reducedMotion: "reduce",
     trace: "retain-on-failure",
-    launchOptions: {
-      executablePath: chromium(),
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-      ],
-    },
+    launchOptions: chromiumOptions(),
   },
 });

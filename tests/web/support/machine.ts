@@ -2,6 +2,7 @@
 
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
+import type { LaunchOptions } from "@playwright/test";
 
 /** The checkout. */
 export const root = resolve(import.meta.dirname, "../../..");
@@ -28,11 +29,27 @@ function isProgram(path: string): boolean {
 }
 
 /** Chromium: what CHROMIUM names, else the one in PATH. */
-export function chromium(): string {
+function chromium(): string {
   const found = process.env.CHROMIUM ?? installed("chromium") ?? installed("chromium-browser");
   if (!found)
     throw new Error("Chromium was not found: install it (Debian: apt-get install chromium) or name it in CHROMIUM.");
   return found;
+}
+
+/** How Chromium is started, without a sandbox or a graphics card, and without calls home. */
+export function chromiumOptions(): LaunchOptions {
+  return {
+    executablePath: chromium(),
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  };
 }
 
 /** A program of this workspace: in FLAGSTONE_BIN_DIR, else where cargo puts it. */

@@ -110,6 +110,12 @@ export class Person {
     return this.client(RequestService).getRequest({ name });
   }
 
+  /** All requests for a deployment. */
+  async requestsOf(id: string): Promise<Request[]> {
+    const filter = `deployment = "${UNIT}/deployments/${id}"`;
+    return (await this.client(RequestService).listRequests({ parent: UNIT, filter })).requests;
+  }
+
   deployment(id: string) {
     return this.client(DeploymentService).getDeployment({ name: `${UNIT}/deployments/${id}` });
   }
