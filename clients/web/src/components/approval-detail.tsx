@@ -4,6 +4,7 @@ import { useQuery } from "@connectrpc/connect-query";
 import { Link } from "@tanstack/react-router";
 import { type Approval, ApprovalState } from "~/gen/flagstone/v1/approval_service_pb";
 import { RequestKind, RequestService } from "~/gen/flagstone/v1/request_service_pb";
+import { cn } from "~/lib/cn";
 import { sentence } from "~/lib/format";
 import { ApprovalStages } from "./approval-stages";
 import { Approvers } from "./approvers";
@@ -61,7 +62,12 @@ export function ApprovalDetail({ approval, onDecided, inPanel }: ApprovalDetailP
   return (
     <>
       <div className={inPanel ? "flex flex-col gap-6" : "grid gap-x-8 gap-y-6 lg:grid-cols-[320px_minmax(0,1fr)]"}>
-        <div className="flex min-w-0 flex-col gap-6 lg:col-start-1 lg:row-start-1">
+        <div
+          className={cn(
+            "order-last flex min-w-0 flex-col gap-6",
+            !inPanel && "lg:order-none lg:col-start-1 lg:row-start-1",
+          )}
+        >
           <Section title="Stages">
             <ApprovalStages approval={approval} />
           </Section>

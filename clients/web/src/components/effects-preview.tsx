@@ -4,6 +4,7 @@ import { Cog, Pencil, Plus, Trash2 } from "lucide-react";
 import { ChangeAction, type Effects, type ObjectChange } from "~/gen/flagstone/v1/effects_pb";
 import { count, sentence } from "~/lib/format";
 import { jsonOf } from "~/lib/json-diff";
+import { idOf } from "~/lib/names";
 import { PolicyResults } from "./policy-results";
 import { RequiredApprovals } from "./required-approvals";
 import { ResourceName } from "./resource-name";
@@ -15,7 +16,9 @@ const ACTIONS: Partial<Record<ChangeAction, { verb: string; icon: typeof Plus; c
   [ChangeAction.DELETED]: { verb: "Deletes", icon: Trash2, classes: "text-failed" },
 };
 
-export function EffectsPreview({ effects: { changes, approvals, policyResults, jobs } }: { effects: Effects }) {
+export function EffectsPreview({ effects: { changes: all, approvals, policyResults, jobs } }: { effects: Effects }) {
+  // A job that it creates is said once, by what it does.
+  const changes = all.filter(({ objectType, action }) => objectType !== "job" || action !== ChangeAction.CREATED);
   const violated = policyResults.some((result) => result.violated);
   return (
     <div className="flex flex-col gap-4">
@@ -61,7 +64,13 @@ function Change({ change: { object, objectType, action, fields } }: { change: Ob
       <div className="min-w-0 flex-1">
         <p>
           {verb} the {sentence(objectType).toLowerCase()} {/* What a dry run creates has no page. */}
-          {isCreated ? <code>{object.slice(object.lastIndexOf("/") + 1)}</code> : <ResourceName name={object} />}
+          {isCreated ? (
+            <code title={object}>{shortId(object)}</code>
+          ) : (
+            <ResourceName name={object}>
+              <code>{shortId(object)}</code>
+            </ResourceName>
+          )}
         </p>
         {fields.length > 0 && (
           <details>
@@ -89,4 +98,10 @@ function Change({ change: { object, objectType, action, fields } }: { change: Ob
       </div>
     </li>
   );
+}
+
+/** The id of an object; of one that only programs read, the first letters. */
+function shortId(name: string): string {
+  const id = idOf(name);
+  return /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(id) ? id.slice(0, 8) : id;
 }

@@ -219,7 +219,7 @@ function Panel({ id, onDecided, close }: { id: string; onDecided: () => void; cl
   return (
     <aside
       aria-label="Selected approval"
-      className="sticky top-16 hidden max-h-[calc(100dvh-80px)] flex-col overflow-y-auto rounded-md border border-line lg:flex"
+      className="sticky top-16 hidden max-h-[calc(100dvh-192px)] flex-col overflow-y-auto rounded-md border border-line lg:flex"
     >
       <div className="flex flex-1 flex-col gap-4 px-4 py-3">
         <QueryView query={query} title="The approval could not be read" lines={10}>
