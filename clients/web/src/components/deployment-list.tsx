@@ -13,7 +13,7 @@ import { ResourceName } from "./resource-name";
 import { StateBadge } from "./state-badge";
 import { TierBadge } from "./tier-badge";
 
-const PROVIDERS: Partial<Record<Provider, string>> = {
+export const PROVIDERS: Partial<Record<Provider, string>> = {
   [Provider.AWS]: "AWS",
   [Provider.GCP]: "Google Cloud",
   [Provider.AZURE]: "Azure",
@@ -43,6 +43,9 @@ export const DEPLOYMENT_FIELDS = {
 
 /** What is there, or may be there: everything but what is destroyed. */
 export const IN_USE = "state != DELETED";
+
+/** The states in which something happens to a deployment. */
+export const UNDER_WAY = "PENDING,PROVISIONING,UPDATING,DELETING";
 
 export function deploymentPlace({ name }: Deployment): Place | undefined {
   return routeOf(name);

@@ -7,7 +7,7 @@ import { cn } from "~/lib/cn";
 import { formatNumber } from "~/lib/format";
 import type { LogSearch } from "~/lib/log-search";
 import { IconButton } from "~/ui/button";
-import { controlClass } from "~/ui/field";
+import { controlClass, Select } from "~/ui/field";
 import { Tooltip } from "~/ui/tooltip";
 
 /** What of a log is looked at; it belongs in the URL. */
@@ -74,20 +74,21 @@ export function LogToolbar(props: LogToolbarProps) {
         pressed={Boolean(address.only)}
         onClick={() => onAddress({ only: !address.only })}
       />
-      <select
-        aria-label="Level"
-        value={address.level ?? ""}
-        onChange={(event) => {
-          const level = (event.target.value || undefined) as LogAddress["level"];
-          onAddress({ level, only: level !== undefined || undefined });
-        }}
-        className={cn(controlClass, "h-7 w-auto pr-6 text-sm")}
-      >
-        <option value="">All levels</option>
-        <option value="info">Info and above</option>
-        <option value="warning">Warnings and errors</option>
-        <option value="error">Errors</option>
-      </select>
+      <span className="w-40">
+        <Select
+          aria-label="Level"
+          value={address.level ?? ""}
+          onChange={(event) => {
+            const level = (event.target.value || undefined) as LogAddress["level"];
+            onAddress({ level, only: level !== undefined || undefined });
+          }}
+        >
+          <option value="">All levels</option>
+          <option value="info">Info and above</option>
+          <option value="warning">Warnings and errors</option>
+          <option value="error">Errors</option>
+        </Select>
+      </span>
       <div className="flex-1" />
       <IconButton
         label={wrap ? "Do not wrap long lines" : "Wrap long lines"}
@@ -136,8 +137,8 @@ function SearchField({
     return () => clearTimeout(timer);
   });
   return (
-    <span className="relative">
-      <Search aria-hidden className="pointer-events-none absolute top-1.5 left-2 size-4 text-muted" />
+    <span className="relative w-44 sm:w-56">
+      <Search aria-hidden className="pointer-events-none absolute top-2 left-2 size-4 text-muted" />
       <input
         ref={input}
         type="search"
@@ -152,7 +153,7 @@ function SearchField({
           if (text === asked) onStep(event.shiftKey ? -1 : 1);
           else ask(text);
         }}
-        className={cn(controlClass, "h-7 w-44 pl-7 text-sm sm:w-56")}
+        className={cn(controlClass, "pl-7")}
       />
     </span>
   );
@@ -183,7 +184,7 @@ function Toggle(props: { label: string; help: string; pressed: boolean; onClick:
         type="button"
         aria-pressed={pressed}
         onClick={onClick}
-        className="inline-flex h-7 items-center rounded-md border border-line-strong px-2 text-muted text-sm transition-colors hover:bg-hover aria-pressed:border-accent aria-pressed:bg-accent-soft aria-pressed:text-ink"
+        className="inline-flex h-8 items-center rounded-md border border-line-strong px-2 text-muted transition-colors hover:bg-hover aria-pressed:border-accent aria-pressed:bg-accent-soft aria-pressed:text-ink"
       >
         {label}
       </button>

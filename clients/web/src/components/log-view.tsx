@@ -56,7 +56,7 @@ export function LogPanel({ job, log, address, onAddress }: LogPanelProps) {
   return (
     <section
       aria-label="Log"
-      className="flex h-[max(24rem,calc(100dvh-9rem))] min-w-0 flex-col overflow-hidden rounded-md border border-line-strong bg-canvas"
+      className="flex h-[max(24rem,calc(100dvh-12rem))] min-w-0 flex-col overflow-hidden rounded-md border border-line-strong bg-canvas"
     >
       {!head.open && head.error === undefined && (
         <div className="p-4">

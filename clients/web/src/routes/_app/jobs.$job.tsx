@@ -1,3 +1,4 @@
+import { useQuery } from "@connectrpc/connect-query";
 import { createFileRoute } from "@tanstack/react-router";
 import { CircleX } from "lucide-react";
 import { useCallback } from "react";
@@ -16,6 +17,7 @@ import { ResourceName } from "~/components/resource-name";
 import { ProgressLine, StateBadge } from "~/components/state-badge";
 import { WhyWaiting } from "~/components/why-waiting";
 import { ErrorClass, type Job, JobState } from "~/gen/flagstone/v1/job_service_pb";
+import { RequestService } from "~/gen/flagstone/v1/request_service_pb";
 import { formatBytes, formatMillis, millis, sentence } from "~/lib/format";
 import { isOver } from "~/lib/job-steps";
 import { idOf } from "~/lib/names";
@@ -74,16 +76,16 @@ function LoadedJob({ job }: { job: Job }) {
       )}
       {job.error && <JobFailure job={job} />}
       {!over && job.state !== JobState.RUNNING && <WhyWaiting name={job.name} />}
-      <div className="grid min-w-0 gap-x-6 gap-y-4 lg:grid-cols-[256px_minmax(0,1fr)]">
-        <div className="flex min-w-0 flex-col gap-4 sm:max-lg:grid sm:max-lg:grid-cols-2">
-          <Section title="Steps">
-            <JobSteps job={job} head={head} onGo={(line) => onAddress({ line, only: undefined })} />
-          </Section>
-          <Section title="Details">
-            <JobFacts job={job} />
-          </Section>
+      <div className="grid min-w-0 gap-x-6 gap-y-4 lg:grid-cols-[256px_minmax(0,1fr)] lg:grid-rows-[auto_1fr]">
+        <Section title="Steps">
+          <JobSteps job={job} head={head} onGo={(line) => onAddress({ line, only: undefined })} />
+        </Section>
+        <div className="min-w-0 lg:col-start-2 lg:row-span-2 lg:row-start-1">
+          <LogPanel job={job} log={log} address={address} onAddress={onAddress} />
         </div>
-        <LogPanel job={job} log={log} address={address} onAddress={onAddress} />
+        <Section title="Details">
+          <JobFacts job={job} />
+        </Section>
       </div>
     </Page>
   );
@@ -133,7 +135,7 @@ function JobFacts({ job }: { job: Job }) {
   return (
     <Facts
       facts={[
-        ["Request", <ResourceName key="request" name={job.subject} />],
+        ["Request", <RequestOf key="request" job={job} />],
         ["Deployment", <ResourceName key="deployment" name={job.deployment} />],
         ["Caused by", <PrincipalChip key="trigger" name={job.trigger} />],
         ["Attempt", job.attempt === 0 ? "Not begun" : `${job.attempt} of ${job.maxAttempts}`],
@@ -148,6 +150,12 @@ function JobFacts({ job }: { job: Job }) {
       ]}
     />
   );
+}
+
+/** The request it works for, by the code that people know. */
+function RequestOf({ job }: { job: Job }) {
+  const { data } = useQuery(RequestService.method.getRequest, { name: job.subject }, { staleTime: 60_000 });
+  return <ResourceName name={job.subject}>{data?.code ?? "See the request"}</ResourceName>;
 }
 
 function Took({ job }: { job: Job }) {
