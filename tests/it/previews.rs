@@ -2,9 +2,11 @@
 //! checked by the template's own schema.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use flagstone_api::pb;
 use flagstone_api::pb::request::Payload;
+use flagstone_server::convert::{json_to_struct, struct_to_json};
 use prost_types::value::Kind;
 use prost_types::{Struct, Value};
 
@@ -100,5 +102,55 @@ async fn inputs_are_checked_and_completed_by_the_schema_of_the_version() {
     for field in ["inputs.label", "inputs.entries", "inputs.name", "inputs.surprise"] {
         assert!(told.contains(field), "{field} is not among {told:?}");
     }
+    app.finish().await;
+}
+
+/// The examples of a template that ships: inputs, and the fields that a refusal names.
+fn examples(template: &str) -> Vec<(String, Struct, BTreeSet<String>)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates").join(template).join("tests");
+    let example = |path: &Path| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let read: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let inputs = json_to_struct(if name.starts_with("valid-") { &read } else { &read["inputs"] });
+        let fields = read["fields"].as_array().into_iter().flatten();
+        let fields = fields.map(|field| format!("request.create.inputs.{}", field.as_str().unwrap())).collect();
+        (name, inputs, fields)
+    };
+    std::fs::read_dir(directory).unwrap().map(|entry| example(&entry.unwrap().path())).collect()
+}
+
+/// R114 and R116: limits of one input and relations between several are refused where they are, before anything is planned.
+#[tokio::test]
+async fn the_limits_of_instances_and_networks_are_told_by_the_preview() {
+    let app = TestApp::start().await;
+    let admin = app.as_admin().await;
+    for template in ["aws-ec2", "aws-vpc"] {
+        for (name, inputs, expected) in examples(template) {
+            let mut request = order("development", "blue", &["team", "owner", "purpose"]);
+            let Some(Payload::Create(create)) = &mut request.payload else { unreachable!("it is an order") };
+            create.template_version = format!("templates/{template}");
+            create.inputs = Some(inputs);
+            let answer = preview(&admin, &request).await;
+            let told = fields(answer.violations.iter().map(|violation| violation.field.as_str()));
+            assert_eq!(told, expected, "{template}/tests/{name}: {:?}", answer.violations);
+            assert_eq!(answer.valid, expected.is_empty(), "{template}/tests/{name}");
+        }
+    }
+    app.finish().await;
+}
+
+/// Forms ask in the order in which the author wrote the inputs.
+#[tokio::test]
+async fn the_schema_of_a_version_tells_the_order_of_its_inputs() {
+    let app = TestApp::start().await;
+    let dev = app.as_dev().await;
+    let call = pb::GetTemplateVersionRequest { name: "templates/aws-vpc/versions/1.0.0".to_owned() };
+    let version = dev.templates().get_template_version(call).await.unwrap().into_inner();
+    let schema = struct_to_json(&version.input_schema.unwrap());
+    let mut properties: Vec<_> = schema["properties"].as_object().unwrap().iter().collect();
+    properties.sort_by_key(|(_, property)| property["x-order"].as_u64());
+    let names: Vec<&str> = properties.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names[..3], ["name", "cidr_block", "enable_dns_support"]);
+    assert_eq!(names.last(), Some(&"tags"));
     app.finish().await;
 }
