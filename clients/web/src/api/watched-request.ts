@@ -27,7 +27,7 @@ const AROUND = new Set([
   "ListDeployments",
 ]);
 
-/** A job tells of its progress many times a second; what else changed then is asked for this often. */
+/** A job tells of its progress many times a second: what else that may change is asked for only so often. */
 const THROTTLE = 300;
 
 export interface WatchedRequest {
@@ -53,13 +53,12 @@ export function useWatchedRequest(name: string): WatchedRequest {
     });
     let timer: ReturnType<typeof setTimeout> | undefined;
     const refreshAround = () => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        void queryClient.invalidateQueries({
-          predicate: ({ queryKey: [kind, key] }) =>
-            kind === "connect-query" && AROUND.has((key as { methodName?: string }).methodName ?? ""),
-        });
-      }, THROTTLE);
+      clearTimeout(timer);
+      timer = undefined;
+      void queryClient.invalidateQueries({
+        predicate: ({ queryKey: [kind, key] }) =>
+          kind === "connect-query" && AROUND.has((key as { methodName?: string }).methodName ?? ""),
+      });
     };
     setEntries([]);
     setProgress(undefined);
@@ -78,7 +77,8 @@ export function useWatchedRequest(name: string): WatchedRequest {
             if (timeline.length > 0) setEntries((known) => mergeEntries(known, timeline));
             setProgress(current);
             // The first message is what the page has just asked for.
-            if (shown) refreshAround();
+            if (shown && shown.etag !== next?.etag) refreshAround();
+            else if (shown) timer ??= setTimeout(refreshAround, THROTTLE);
             shown = next;
           }
           return { cursor: event.value?.cursor };

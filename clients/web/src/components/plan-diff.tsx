@@ -2,11 +2,11 @@
 
 import { FileText, GitCompareArrows, ListTree, Scissors } from "lucide-react";
 import { type ReactNode, useDeferredValue, useMemo, useState } from "react";
-import type {
-  OutputChange,
-  Plan,
-  PlanDifference,
-  PlanSummary,
+import {
+  type OutputChange,
+  type Plan,
+  type PlanDifference,
+  type PlanSummary,
   ResourceAction,
 } from "~/gen/flagstone/v1/request_service_pb";
 import { count, formatNumber, shortDigest } from "~/lib/format";
@@ -65,8 +65,10 @@ function PlanContent({ plan }: { plan: Plan }) {
       {differences.length > 0 && <Differences differences={differences} />}
       {plan.truncated && (
         <Notice icon={<Scissors aria-hidden className="size-4" />}>
-          This plan is too large to be shown whole: resources or the engine's text are cut. The counts and the digest
-          cover all of it.
+          {isWhole(plan)
+            ? "Every resource is listed, but the engine's text is too long to be kept whole."
+            : `This plan is too large to be kept whole: only ${count(changes.length, "resource")} of it can be shown.`}{" "}
+          The counts and the digest cover all of it.
         </Notice>
       )}
       <div className="flex flex-wrap items-center gap-2">
@@ -113,6 +115,16 @@ function PlanContent({ plan }: { plan: Plan }) {
       )}
       <Identity plan={plan} />
     </div>
+  );
+}
+
+/** True where the resources that are listed are all that the counts count. */
+function isWhole({ changes, summary }: Plan): boolean {
+  const number = (...actions: ResourceAction[]) => changes.filter(({ action }) => actions.includes(action)).length;
+  return (
+    number(ResourceAction.CREATE, ResourceAction.REPLACE) === summary?.add &&
+    number(ResourceAction.UPDATE) === summary.change &&
+    number(ResourceAction.DESTROY, ResourceAction.REPLACE) === summary.destroy
   );
 }
 

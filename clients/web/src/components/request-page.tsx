@@ -28,6 +28,9 @@ import { TierBadge } from "./tier-badge";
 import { Timeline } from "./timeline";
 import { WhyWaiting } from "./why-waiting";
 
+/** Nothing waits any more, whatever an older answer said. */
+const OVER = new Set([RequestState.COMPLETED, RequestState.REJECTED, RequestState.CANCELLED, RequestState.EXPIRED]);
+
 const CRUMBS = [{ to: "/requests", label: "Requests" }];
 
 /** One request, by its resource name. */
@@ -80,7 +83,7 @@ function Loaded({ request, watched }: { request: Request; watched: WatchedReques
         <div className="flex min-w-0 flex-col gap-6 lg:col-start-2 lg:row-start-1">
           <Rejected request={request} approval={approval} timeline={watched.timeline} />
           <Failure request={request} />
-          <WhyWaiting name={name} />
+          {!OVER.has(state) && <WhyWaiting name={name} />}
           {description && (
             <p className="max-w-4xl whitespace-pre-wrap" dir="auto">
               {description}

@@ -35,6 +35,9 @@ export interface ActionGroup {
   changes: ResourceChange[];
 }
 
+/** `replica[2]` before `replica[10]`. */
+const byAddress = new Intl.Collator("en", { numeric: true });
+
 /** The resources by action, in the order of `ACTION_ORDER`. */
 export function groupChanges(changes: readonly ResourceChange[]): ActionGroup[] {
   const groups = new Map<ResourceAction, ResourceChange[]>();
@@ -48,7 +51,10 @@ export function groupChanges(changes: readonly ResourceChange[]): ActionGroup[] 
     return index < 0 ? ACTION_ORDER.length : index;
   };
   return [...groups]
-    .map(([action, members]) => ({ action, changes: members }))
+    .map(([action, members]) => ({
+      action,
+      changes: members.sort((a, b) => byAddress.compare(a.address, b.address)),
+    }))
     .sort((a, b) => rank(a.action) - rank(b.action));
 }
 
