@@ -77,14 +77,20 @@ export function originWord(origin: AuditOrigin): string {
   return ORIGINS[origin] ?? "Unknown";
 }
 
-const object = ({ object }: AuditEvent) => object && <ResourceName name={object} />;
+/** The object without its unit: the last part alone says too little of a version or a revision. */
+const object = ({ object }: AuditEvent) =>
+  object && (
+    <ResourceName name={object}>
+      <span className="font-mono text-sm">{object.replace(/^businessUnits\/[^/]+\/(?=.)/, "")}</span>
+    </ResourceName>
+  );
 
 /** The columns; the first five are those beside an open event. */
 export const AUDIT_COLUMNS: readonly Column<AuditEvent>[] = [
   {
     id: "time",
     header: "Time",
-    width: "168px",
+    width: "148px",
     orders: { ascending: "time", descending: "time desc" },
     cell: ({ time }) => <ExactTime time={time} />,
   },

@@ -62,6 +62,8 @@ export interface DataTableProps<Row> {
   selection?: Selection<Row> | undefined;
   /** The first rows are on their way: their room is kept. */
   loading?: boolean;
+  /** `j` and `k` move through this table; false for a second one on a page. */
+  keys?: boolean;
 }
 
 const ROW = 36;
@@ -89,6 +91,7 @@ export function DataTable<Row>({
   sorting,
   selection,
   loading = false,
+  keys: hasKeys = true,
 }: DataTableProps<Row>) {
   const navigate = useNavigate();
   const address = useLocation({ select: ({ href }) => `${label} ${href}` });
@@ -147,7 +150,7 @@ export function DataTable<Row>({
     );
   };
   useRegisterActions(
-    opens && rows.length > 0
+    hasKeys && opens && rows.length > 0
       ? [
           { label: "Next row", group: "List", keys: "j", run: () => focusRow(1) },
           { label: "Previous row", group: "List", keys: "k", run: () => focusRow(-1) },

@@ -9,6 +9,7 @@ import {
   DEPLOYMENT_FIELDS,
   deploymentPlace,
   IN_USE,
+  UNDER_WAY,
 } from "~/components/deployment-list";
 import { EmptyState } from "~/components/empty-state";
 import { FilterBar, useFilters } from "~/components/filter-bar";
@@ -70,7 +71,7 @@ function Deployments() {
   const views: readonly { label: string; owner?: string; state?: string; destroyed?: "shown" }[] = [
     { label: "In use" },
     { label: "Mine", owner: mine },
-    { label: "Under way", state: "PENDING,PROVISIONING,UPDATING,DELETING" },
+    { label: "Under way", state: UNDER_WAY },
     { label: "Failed", state: "FAILED,DELETE_FAILED" },
     { label: "Destroyed", state: "DELETED" },
     { label: "All", destroyed: "shown" },
