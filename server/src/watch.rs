@@ -19,6 +19,7 @@ use flagstone_core::{Error as CoreError, Kind};
 use flagstone_db::change_event::{self, Cursor};
 use flagstone_db::{Bell, BellListener};
 use futures::future::BoxFuture;
+use futures::{Stream, StreamExt};
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
@@ -304,6 +305,32 @@ impl<S: Source> Watch<S> {
             }
         }
     }
+}
+
+/// Lets a stream whose producer fails end with a message that says so and where to go on, not with a bare status. `told`
+/// is the cursor that a message carries, `end` makes the last message.
+pub fn in_band<T, I: Stream<Item = Result<T>>>(
+    cx: &Cx,
+    items: I,
+    told: fn(&T) -> Option<&str>,
+    end: fn(pb::StreamEnd) -> T,
+) -> impl Stream<Item = Result<T>> + use<T, I> {
+    let correlation_id = cx.call.correlation_id.clone();
+    let mut last_cursor = String::new();
+    items.map(move |item| {
+        let item = item.unwrap_or_else(|error| {
+            end(pb::StreamEnd {
+                last_cursor: last_cursor.clone(),
+                reason: pb::StreamEndReason::Error.into(),
+                status: Some(status::in_band(&error, &correlation_id)),
+                oldest_cursor: String::new(),
+            })
+        });
+        if let Some(cursor) = told(&item) {
+            cursor.clone_into(&mut last_cursor);
+        }
+        Ok(item)
+    })
 }
 
 /// A cursor as clients carry it.

@@ -25,7 +25,7 @@ use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::flow::{apply, job as jobs};
 use crate::rpc::{self, Answers, unary};
-use crate::watch::{Judge, Objects, Signal, Watch};
+use crate::watch::{Judge, Objects, Signal, Watch, in_band};
 
 /// What allows to know that a job exists.
 pub(super) const READABLE_BY: &[&str] = &["business_unit:jobs:read"];
@@ -96,7 +96,8 @@ async fn watch_job(
     let (organization_id, directory, first) = find(&cx, &name).await?;
     let mut watch = Watch::open(&cx, organization_id, Objects(vec![first.id]), &req.cursor, judge(&name)).await?;
     let message = |event| pb::WatchJobResponse { event: Some(event) };
-    Ok(try_stream! {
+    let opened = cx.clone();
+    let items = try_stream! {
         yield message(Event::Open(pb::StreamOpen { cursor: watch.cursor() }));
         let mut seen = None;
         // A fresh watch begins with the job as it is, a resumed one with what changed since.
@@ -128,7 +129,19 @@ async fn watch_job(
                 }
             };
         }
-    })
+    };
+    Ok(in_band(&opened, items, told, |end| pb::WatchJobResponse { event: Some(Event::End(end)) }))
+}
+
+/// The cursor that a message carries.
+fn told(message: &pb::WatchJobResponse) -> Option<&str> {
+    use pb::watch_job_response::Event;
+    match message.event.as_ref()? {
+        Event::Open(open) => Some(&open.cursor),
+        Event::Update(update) => Some(&update.cursor),
+        Event::Heartbeat(heartbeat) => Some(&heartbeat.cursor),
+        Event::End(_) => None,
+    }
 }
 
 /// The job of a name that the caller may read.

@@ -14,7 +14,7 @@ use super::request_view::{timeline_to_proto, to_proto};
 use crate::cx::{Cx, Target};
 use crate::error::{Error, Result};
 use crate::flow::request::state_of;
-use crate::watch::{Objects, Signal, Watch};
+use crate::watch::{Objects, Signal, Watch, in_band};
 
 /// Timeline entries sent with one update.
 const ENTRIES: i64 = 200;
@@ -41,7 +41,8 @@ pub async fn watch_request(
         watch.follow(*job);
     }
     let message = |event| pb::WatchRequestResponse { event: Some(event) };
-    Ok(try_stream! {
+    let opened = cx.clone();
+    let items = try_stream! {
         yield message(Event::Open(pb::StreamOpen { cursor: watch.cursor() }));
         let mut told = 0;
         let mut news = req.cursor.is_empty() || watch.advance().await?.is_some();
@@ -87,5 +88,16 @@ pub async fn watch_request(
                 }
             };
         }
-    })
+    };
+    Ok(in_band(&opened, items, told, |end| pb::WatchRequestResponse { event: Some(Event::End(end)) }))
+}
+
+/// The cursor that a message carries.
+fn told(message: &pb::WatchRequestResponse) -> Option<&str> {
+    match message.event.as_ref()? {
+        Event::Open(open) => Some(&open.cursor),
+        Event::Update(update) => Some(&update.cursor),
+        Event::Heartbeat(heartbeat) => Some(&heartbeat.cursor),
+        Event::End(_) => None,
+    }
 }
