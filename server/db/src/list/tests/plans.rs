@@ -6,9 +6,10 @@ use flagstone_core::page::{KeyPart, PageKey};
 use super::*;
 use crate::list::scope::Units;
 use crate::list::{
-    approval, approval_policy, audit, business_unit, deployment, environment, job, request, revision, template,
-    template_version,
+    approval, approval_policy, audit, business_unit, change_event, deployment, environment, job, request, revision,
+    template, template_version, workspace_state,
 };
+use crate::sight::{Creator, Sight};
 
 /// 20,000 rows of a table, one a minute, each fourth of one unit.
 fn rows(table: &str, columns: &str, values: &str) -> String {
@@ -209,4 +210,32 @@ async fn of_approval_policies() {
     let by_priority = query(Order { name: "priority", key: "priority", descending: false }, &names, &[]);
     let middle = || vec![KeyPart::Int(150), KeyPart::Uuid(Uuid::from_u128(10_000))];
     served!(database, approval_policy, by_priority, Branch::ALL, middle(), "approval_policies_by_priority");
+}
+
+#[tokio::test]
+async fn of_workspace_states() {
+    let database = TestDatabase::create().await;
+    let columns = "deployment_id, serial, fence, lineage, ciphertext, sha256, resource_count, job_id, state, time";
+    let values = "unit, n, 1, 'l', '', '', 1, unit, 'STORED', time";
+    fill(&database, &rows("workspace_states", columns, values)).await;
+    let names = Names::default();
+    let order = Order { name: "time", key: "time", descending: true };
+    let base = ListQuery { parent_id: Some(unit(0)), ..query(order, &names, &[]) };
+    let middle = || vec![KeyPart::Time(minute(10_000)), KeyPart::Int(10_000), KeyPart::Int(1)];
+    served!(database, workspace_state, base, Branch::ALL, middle(), "workspace_states_by_time");
+}
+
+#[tokio::test]
+async fn of_changes() {
+    let database = TestDatabase::create().await;
+    let columns = "xid, business_unit_id, object_type, object, object_id, action, principal, correlation_id, time";
+    let values = "n, unit, 'request', 'o', id, 'UPDATED', 'users/x', '', time";
+    fill(&database, &rows("change_events", columns, values)).await;
+    let names = Names::default();
+    let order = Order { name: "time", key: "time", descending: true };
+    let sights = [Sight { object_type: "request", creator: Creator::Request, gates: vec![vec![Branch::ALL]] }];
+    let base = ListQuery { sights: &sights, ..query(order, &names, &[]) };
+    let middle = || vec![KeyPart::Int(10_000), KeyPart::Int(10_000)];
+    served!(database, change_event, base, Branch::ALL, middle(), "change_events_by_organization");
+    served!(database, change_event, base, of_unit(), middle(), "change_events_by_unit");
 }
