@@ -285,7 +285,7 @@ export function typeOf(schema: Schema): string | undefined {
 }
 
 function isLong(schema: Schema): boolean {
-  return schema["x-widget"] === "textarea" || (typeof schema.maxLength === "number" && schema.maxLength > 1_024);
+  return schema["x-widget"] === "textarea" || (typeof schema.maxLength === "number" && schema.maxLength > 2_048);
 }
 
 /** The schema of a list's items. */

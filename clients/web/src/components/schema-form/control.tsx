@@ -59,7 +59,8 @@ export function Control(props: ControlProps) {
         <TextArea
           {...control}
           dir="auto"
-          rows={4}
+          rows={1}
+          className="field-sizing-content max-h-96 min-h-8"
           value={text}
           placeholder={placeholder}
           onChange={edit}

@@ -25,6 +25,7 @@ import { usePreview } from "~/lib/use-preview";
 import { Button } from "~/ui/button";
 import { Kbd } from "~/ui/kbd";
 import { SchemaForm } from "../schema-form";
+import { Words } from "../schema-form/help";
 import { Refusal } from "./refusal";
 import { TagsEditor } from "./tags-editor";
 import { VerdictPanel } from "./verdict-panel";
@@ -56,18 +57,20 @@ export interface RequestWizardProps {
   /** In place of the inputs while there is no schema. */
   inputsPending?: ReactNode;
   /** Below the tags. */
-  afterTags?: (shown: Shown) => ReactNode;
-  tagsNote?: string;
+  afterTags?: ((shown: Shown) => ReactNode) | undefined;
+  tagsNote?: string | undefined;
   /** Below all other parts. */
   below?: (shown: Shown) => ReactNode;
   /** The second step. */
   review: ReactNode;
   /** The main action of the second step. */
   send: { label: string; busy: string | false; run: () => void };
+  /** Why it cannot be sent, whatever is filled in. */
+  denied?: string | undefined;
   /** Beside it, in both steps. */
-  others?: (blocked: string | undefined) => ReactNode;
+  others?: ((blocked: string | undefined) => ReactNode) | undefined;
   /** What was sent last, and what the server said. */
-  lastTry?: { error: unknown; request: RequestInit | undefined };
+  lastTry?: { error: unknown; request: RequestInit | undefined } | undefined;
   /** What the last try did not do: "The request was not sent". */
   failure: string;
 }
@@ -116,7 +119,8 @@ export function RequestWizard(props: RequestWizardProps) {
     errorsOf: (field) => shown.filter((one) => one.field === field).map(({ message }) => message),
     leave,
   };
-  const blocked = all.length > 0 ? `${count(all.length, "thing")} still to do: see the list.` : undefined;
+  const blocked =
+    props.denied ?? (all.length > 0 ? `${count(all.length, "thing")} still to do: see the list.` : undefined);
 
   const goTo = (problem: FieldProblem) => {
     setShowAll(true);
@@ -145,7 +149,7 @@ export function RequestWizard(props: RequestWizardProps) {
       >
         {labelOf(problem.field, kind, schema)}
       </button>
-      : {problem.message}
+      : <Words text={firstSentence(problem.message)} />
     </>
   );
   const onKeyDown = (event: React.KeyboardEvent) => {
@@ -241,6 +245,11 @@ export function RequestWizard(props: RequestWizardProps) {
       </div>
     </div>
   );
+}
+
+/** Enough for a list; the whole message stands beside the field. */
+function firstSentence(message: string): string {
+  return message.split(/(?<=[.?])\s/, 1)[0] ?? message;
 }
 
 /** Part of the form under a heading. */
