@@ -39,10 +39,11 @@ export function millis(time: Timestamp | undefined): number | undefined {
 export function formatMillis(milliseconds: number): string {
   const value = Math.max(0, milliseconds);
   if (value < 1_000) return `${Math.round(value)} ms`;
-  if (value < 60_000) return `${(value / 1_000).toFixed(value < 10_000 ? 1 : 0)} s`;
+  if (value < 60_000) return `${(value / 1_000).toFixed(value < 10_000 && value % 1_000 !== 0 ? 1 : 0)} s`;
   const minutes = Math.floor(value / 60_000);
-  if (minutes < 60) return `${minutes} min ${Math.floor((value % 60_000) / 1_000)} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const seconds = Math.floor((value % 60_000) / 1_000);
+  if (minutes < 60) return seconds === 0 ? `${minutes} min` : `${minutes} min ${seconds} s`;
+  return minutes % 60 === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** A protobuf duration in the same form. */
