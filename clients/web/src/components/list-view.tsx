@@ -54,7 +54,7 @@ export function ListView<Row>({
           {isLoading || isReplaced ? (
             `Reading ${noun}`
           ) : (
-            <Shown noun={noun} total={total} base={base} isFiltered={isFiltered} />
+            <Shown noun={noun} total={total} base={base} isFiltered={isFiltered} loaded={rows.length} />
           )}
         </output>
         {!isEmpty && <div className="ml-auto flex items-center gap-1.5">{controls}</div>}
@@ -110,8 +110,9 @@ function Shown({
   total,
   base,
   isFiltered,
-}: Pick<ListViewProps<unknown>, "noun" | "total" | "base" | "isFiltered">) {
-  if (total === undefined) return noun;
+  loaded,
+}: Pick<ListViewProps<unknown>, "noun" | "total" | "base" | "isFiltered"> & { loaded: number }) {
+  if (total === undefined) return `${formatNumber(loaded)} ${noun} read, and more`;
   if (isFiltered && base !== undefined) return `${formatTotal(total)} of ${formatTotal(base)} ${noun}`;
   return `${formatTotal(total)} ${total === 1 ? noun.replace(/s$/, "") : noun}`;
 }
@@ -129,7 +130,7 @@ export interface View {
 export function Views({ views }: { views: readonly View[] }) {
   return (
     <nav aria-label="Views" className="-mb-2 overflow-x-auto border-line border-b">
-      <ul className="flex gap-4">
+      <ul className="flex gap-2">
         {views.map(({ label, search, count, isChosen }) => (
           <li key={label}>
             <Link
@@ -144,7 +145,8 @@ export function Views({ views }: { views: readonly View[] }) {
               )}
             >
               {label}
-              <span className="min-w-4 text-muted text-sm tabular-nums">
+              {/* The room of the number is kept: nothing moves when it comes. */}
+              <span className="min-w-11 text-muted text-sm tabular-nums">
                 {count !== undefined && formatTotal(count)}
               </span>
             </Link>

@@ -1,0 +1,225 @@
+import { createClient } from "@connectrpc/connect";
+import { useInfiniteQuery, useQuery } from "@connectrpc/connect-query";
+import { skipToken } from "@tanstack/react-query";
+import { createFileRoute } from "@tanstack/react-router";
+import { useState } from "react";
+import { transport } from "~/api/client";
+import { useLive } from "~/api/live";
+import { refreshObjects } from "~/api/queries";
+import { BulkAction } from "~/components/bulk-action";
+import { useColumns } from "~/components/columns-menu";
+import type { Column } from "~/components/data-table";
+import { EmptyState } from "~/components/empty-state";
+import { FilterBar, useFilters } from "~/components/filter-bar";
+import { compactJob, JOB_COLUMNS, JOB_FIELDS, jobPlace, jobTitle, WAITING } from "~/components/job-list";
+import { ListView, Views } from "~/components/list-view";
+import { Page } from "~/components/page";
+import { SortField } from "~/components/sort-field";
+import { ErrorClass, type Job, JobService, JobState } from "~/gen/flagstone/v1/job_service_pb";
+import { RequestService } from "~/gen/flagstone/v1/request_service_pb";
+import { type FilterValues, isFiltered, readFilters, toFilter } from "~/lib/filter";
+import { count, sentence } from "~/lib/format";
+import { PAGE_SIZE, paged, useListed } from "~/lib/listed";
+import { type Permissions, useMe, usePermissions } from "~/lib/me";
+import { idOf } from "~/lib/names";
+import { BY_CREATION, readSort, type SortSearch, useSort } from "~/lib/sort";
+import { Button } from "~/ui/button";
+
+export const Route = createFileRoute("/_app/admin/jobs")({
+  validateSearch: (search): FilterValues<typeof JOB_FIELDS> & SortSearch => ({
+    ...readFilters(JOB_FIELDS, search),
+    ...readSort(BY_CREATION, search),
+  }),
+  component: AdminJobs,
+});
+
+const FAILED = "FAILED,DEAD_LETTERED";
+const VIEWS: readonly { label: string; state?: string }[] = [
+  { label: "All failed" },
+  { label: "Failed", state: "FAILED" },
+  { label: "Dead letters", state: "DEAD_LETTERED" },
+  { label: "Waiting", state: "QUEUED,RETRY_WAIT" },
+  { label: "Running", state: "RUNNING,CANCELLING" },
+];
+
+/** More than this is no longer looked at before it is done. */
+const MOST_AT_ONCE = 50;
+
+const why: Column<Job> = {
+  id: "why",
+  header: "Why",
+  from: "md",
+  cell: ({ error }) =>
+    error && (
+      <span title={`${error.message}\n${error.suggestion}`}>
+        <span className="font-medium">{sentence(ErrorClass[error.errorClass] ?? "")}</span>{" "}
+        <span className="text-muted">{error.message}</span>
+      </span>
+    ),
+};
+
+const COLUMNS: readonly Column<Job>[] = [
+  ...JOB_COLUMNS.slice(0, 3),
+  why,
+  ...JOB_COLUMNS.slice(3).filter(({ id }) => id !== "runner" && id !== "duration"),
+];
+
+const jobs = createClient(JobService, transport);
+const requests = createClient(RequestService, transport);
+
+function useJobCount(state: string, isWanted: boolean) {
+  const input = { filter: toFilter(JOB_FIELDS, { state }), pageSize: 1, includeTotal: true };
+  return useQuery(JobService.method.listJobs, isWanted ? input : skipToken).data?.totalSize;
+}
+
+/** What can be done with a job that is chosen here. */
+function actionOf({ state }: Job): "cancel" | "retry" | undefined {
+  if (WAITING.includes(state)) return "cancel";
+  return state === JobState.FAILED || state === JobState.DEAD_LETTERED ? "retry" : undefined;
+}
+
+/** Why a job cannot be chosen. */
+function reasonOf(job: Job, { missing, holds }: Permissions, me: string | undefined): string | undefined {
+  const unit = job.businessUnit;
+  switch (actionOf(job)) {
+    case "cancel":
+      return job.trigger === me && holds("user:jobs:cancel:own")
+        ? undefined
+        : missing("business_unit:jobs:cancel", unit);
+    case "retry":
+      return missing("business_unit:deployments:retry", unit);
+    default:
+      return "Only waiting jobs can be cancelled here, and only failed ones tried again.";
+  }
+}
+
+function AdminJobs() {
+  const [filters, setFilters, clearFilters] = useFilters(JOB_FIELDS);
+  const sorting = useSort(BY_CREATION);
+  const permissions = usePermissions();
+  const me = useMe()?.name;
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const [action, setAction] = useState<"cancel" | "retry">();
+  useLive({ types: ["job"] });
+  const shownFilter = toFilter(JOB_FIELDS, { ...filters, state: filters.state ?? FAILED });
+  const input = { filter: shownFilter, orderBy: sorting.order, pageSize: PAGE_SIZE, pageToken: "" };
+  const query = useInfiniteQuery(JobService.method.listJobs, input, paged);
+  const list = useListed(JobService.method.listJobs, input, query, (page) => page.jobs);
+  const [columns, columnsMenu] = useColumns("admin-jobs", COLUMNS);
+
+  const isThere = !list.isLoading;
+  const counts = [
+    useJobCount(FAILED, isThere),
+    useJobCount("FAILED", isThere),
+    useJobCount("DEAD_LETTERED", isThere),
+    useJobCount("QUEUED,RETRY_WAIT", isThere),
+    useJobCount("RUNNING,CANCELLING", isThere),
+  ];
+  const countInput = { filter: shownFilter, pageSize: 1, includeTotal: true };
+  const counted = useQuery(JobService.method.listJobs, list.more.has ? countInput : skipToken).data?.totalSize;
+
+  const isChosen = (job: Job, wanted: "cancel" | "retry") => chosen.has(job.name) && actionOf(job) === wanted;
+  const toCancel = list.rows.filter((job) => isChosen(job, "cancel"));
+  // A request has several jobs, and is tried again once.
+  const toRetry = [
+    ...new Map(list.rows.filter((job) => isChosen(job, "retry")).map((job) => [job.subject, job])).values(),
+  ];
+  const tooMany = (items: readonly Job[]) =>
+    items.length > MOST_AT_ONCE && `Choose at most ${MOST_AT_ONCE}: what happens to each is shown before.`;
+  const close = () => {
+    setAction(undefined);
+    setChosen(new Set());
+    refreshObjects(["job", "request"]);
+  };
+  const { state, ...others } = filters;
+  return (
+    <Page
+      title="Failed jobs"
+      lead="Jobs that need somebody: failed ones and dead letters of all business units whose jobs you may list. A request is tried again with a fresh plan, never by repeating an apply."
+    >
+      <Views
+        views={VIEWS.map((view, index) => ({
+          label: view.label,
+          search: { state: view.state },
+          count: counts[index],
+          isChosen: state === view.state,
+        }))}
+      />
+      <FilterBar fields={JOB_FIELDS} values={filters} onChange={setFilters} />
+      <ListView
+        label="Jobs"
+        noun="jobs"
+        list={list}
+        total={list.more.has ? counted : list.rows.length}
+        base={counts[VIEWS.findIndex((view) => view.state === state)]}
+        isFiltered={isFiltered(others)}
+        onClear={clearFilters}
+        columns={columns}
+        compact={compactJob}
+        rowKey={({ name }) => name}
+        place={jobPlace}
+        sorting={sorting}
+        selection={{
+          keys: chosen,
+          onChange: setChosen,
+          nameOf: (job) => `${jobTitle(job)} ${idOf(job.deployment)}`,
+          reason: (job) => reasonOf(job, permissions, me),
+        }}
+        controls={
+          <>
+            {toCancel.length > 0 && (
+              <Button size="sm" variant="danger" reason={tooMany(toCancel)} onClick={() => setAction("cancel")}>
+                Cancel {count(toCancel.length, "job")}
+              </Button>
+            )}
+            {toRetry.length > 0 && (
+              <Button size="sm" variant="primary" reason={tooMany(toRetry)} onClick={() => setAction("retry")}>
+                Retry {count(toRetry.length, "request")}
+              </Button>
+            )}
+            <SortField sorting={sorting} orders={BY_CREATION} />
+            {columnsMenu}
+          </>
+        }
+        empty={<EmptyState command="flagstone jobs list">{emptyText(state)}</EmptyState>}
+      />
+      {action === "cancel" && (
+        <BulkAction
+          title={`Cancel ${count(toCancel.length, "job")}`}
+          description="A waiting job ends at once. Nothing that is deployed changes."
+          verb={(number) => `Cancel ${count(number, "job")}`}
+          danger
+          items={toCancel}
+          keyOf={({ name }) => name}
+          labelOf={(job) => `${jobTitle(job)} ${idOf(job.deployment)}`}
+          call={async ({ name, etag }, requestId, validateOnly) =>
+            (await jobs.cancelJob({ name, etag, requestId, validateOnly })).effects
+          }
+          onClose={close}
+        />
+      )}
+      {action === "retry" && (
+        <BulkAction
+          title={`Retry ${count(toRetry.length, "request")}`}
+          description="Each failed request gets a fresh plan, and is decided again where its policy asks for it."
+          verb={(number) => `Retry ${count(number, "request")}`}
+          items={toRetry}
+          keyOf={({ subject }) => subject}
+          labelOf={(job) => `Request for ${idOf(job.deployment)}`}
+          call={async ({ subject }, requestId, validateOnly) =>
+            (await requests.retryRequest({ name: subject, requestId, validateOnly })).effects
+          }
+          onClose={close}
+        />
+      )}
+    </Page>
+  );
+}
+
+function emptyText(state: string | undefined): string {
+  if (state === undefined) return "No job has failed. Failed jobs and dead letters appear here, with why they failed.";
+  const view = VIEWS.find((one) => one.state === state);
+  if (view?.label === "Waiting") return "No job waits for a runner.";
+  if (view?.label === "Running") return "No job runs now.";
+  return "No job is in these states.";
+}
