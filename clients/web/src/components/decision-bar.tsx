@@ -16,6 +16,7 @@ import { ErrorNotice } from "./error-notice";
 import { Skeleton } from "./page";
 import { planSentence } from "./plan-diff";
 import { RelativeTime } from "./relative-time";
+import { tierWord } from "./tier-badge";
 
 export interface DecisionBarProps {
   approval: Approval;
@@ -59,12 +60,7 @@ export function DecisionBar({ approval, onDecided, inPanel }: DecisionBarProps) 
         inPanel ? "bottom-0 -mx-4 -mb-3" : "bottom-14 -mx-4 md:bottom-0 md:-mx-6 md:px-6",
       )}
     >
-      {decision.error !== undefined && decision.error !== null && !confirming && (
-        <ErrorNotice
-          error={decision.error}
-          title={decision.tooLate ? "The plan changed since you looked" : undefined}
-        />
-      )}
+      {decision.error != null && !confirming && <Refused error={decision.error} outdated={decision.outdated} />}
       {decision.changed && (
         <div role="alert" className="flex flex-wrap items-center gap-2 rounded-md bg-waiting-soft px-3 py-2">
           <GitCompareArrows aria-hidden className="size-4 shrink-0 text-waiting" />
@@ -159,6 +155,22 @@ function Binds({ approval: { planDigest, contentHash, expireTime } }: { approval
   );
 }
 
+/** Nothing was decided, and why. */
+function Refused({ error, outdated }: { error: unknown; outdated: Decision["outdated"] }) {
+  if (!outdated) return <ErrorNotice error={error} />;
+  return (
+    <div role="alert" className="flex items-start gap-2 rounded-md bg-waiting-soft px-3 py-2">
+      <GitCompareArrows aria-hidden className="mt-0.5 size-4 shrink-0 text-waiting" />
+      <div>
+        <p className="font-semibold">
+          {outdated === "changed" ? "The plan changed since you looked" : "Somebody else decided meanwhile"}
+        </p>
+        <p>Nothing was decided by you. Look at what it is now, then decide again.</p>
+      </div>
+    </div>
+  );
+}
+
 /** The dry run before the approval; where something is destroyed at high risk, the code has to be typed. */
 function ApproveDialog({ approval, decision, close }: { approval: Approval; decision: Decision; close: () => void }) {
   const [typed, setTyped] = useState("");
@@ -179,7 +191,7 @@ function ApproveDialog({ approval, decision, close }: { approval: Approval; deci
       open={isOpen || error != null}
       onOpenChange={(open) => !open && close()}
       title={`Approve ${requestCode}`}
-      description={plan && `${planSentence(plan)}.`}
+      description={plan && `${planSentence(plan)} in ${tierWord(tier).toLowerCase()}.`}
       footer={
         <>
           <Button onClick={close}>Keep it waiting</Button>
@@ -197,10 +209,7 @@ function ApproveDialog({ approval, decision, close }: { approval: Approval; deci
     >
       <div className="flex flex-col gap-4">
         {error != null && (
-          <ErrorNotice
-            error={error}
-            title={decision.tooLate || decision.changed ? "The plan changed since you looked" : undefined}
-          />
+          <Refused error={error} outdated={decision.outdated ?? (decision.changed ? "changed" : undefined)} />
         )}
         {decision.effects ? (
           <EffectsPreview effects={decision.effects} />

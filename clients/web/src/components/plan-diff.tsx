@@ -269,7 +269,7 @@ function Identity({ plan }: { plan: Plan }) {
       )}
       {summary?.expireTime && (
         <span>
-          Made anew if not applied <RelativeTime time={summary.expireTime} />
+          Expires <RelativeTime time={summary.expireTime} />
         </span>
       )}
     </p>

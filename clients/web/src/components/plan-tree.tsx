@@ -16,7 +16,7 @@ import {
   TriangleAlert,
   Unlink,
 } from "lucide-react";
-import { type KeyboardEvent, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useRef, useState } from "react";
 import { type AttributeChange, ResourceAction, type ResourceChange } from "~/gen/flagstone/v1/request_service_pb";
 import { cn } from "~/lib/cn";
 import { count } from "~/lib/format";
@@ -237,35 +237,48 @@ function AttributeContent({ attribute, action }: { attribute: AttributeChange; a
   const { sensitive, unknown } = attribute;
   const isNew = before === undefined || action === ResourceAction.CREATE;
   const isGone = after === undefined && !unknown;
+  if (action === ResourceAction.DESTROY) {
+    return (
+      <AttributeLine path={attribute.path}>
+        <ValueView value={before} sensitive={sensitive} />
+      </AttributeLine>
+    );
+  }
+  return (
+    <AttributeLine path={attribute.path}>
+      {!isNew && (
+        <span className="min-w-0 text-muted">
+          <ValueView value={before} sensitive={sensitive} />
+        </span>
+      )}
+      {!isNew && (
+        <span className="shrink-0 self-center">
+          <ArrowRight aria-hidden className="size-3.5 text-muted" />
+          <span className="sr-only">becomes</span>
+        </span>
+      )}
+      <span className="min-w-0">
+        {isGone && !isNew ? (
+          <em className="text-muted">removed</em>
+        ) : (
+          <ValueView value={after} sensitive={sensitive && !unknown} unknown={unknown} />
+        )}
+      </span>
+      {attribute.forcesReplacement && (
+        <span className="inline-flex items-center gap-1 rounded-sm bg-failed-soft px-1.5 font-medium text-failed text-sm">
+          <TriangleAlert aria-hidden className="size-3.5" />
+          forces the replacement
+        </span>
+      )}
+    </AttributeLine>
+  );
+}
+
+function AttributeLine({ path, children }: { path: string; children: ReactNode }) {
   return (
     <div className="grid gap-x-4 gap-y-0.5 pl-10 sm:grid-cols-[minmax(0,2fr)_minmax(0,5fr)] sm:pl-12">
-      <code className="text-muted">{attribute.path}</code>
-      <div className="flex min-w-0 flex-wrap items-baseline gap-x-2">
-        {!isNew && (
-          <span className="min-w-0 text-muted">
-            <ValueView value={before} sensitive={sensitive} />
-          </span>
-        )}
-        {!isNew && (
-          <span className="shrink-0 self-center">
-            <ArrowRight aria-hidden className="size-3.5 text-muted" />
-            <span className="sr-only">becomes</span>
-          </span>
-        )}
-        <span className="min-w-0">
-          {isGone && !isNew ? (
-            <em className="text-muted">removed</em>
-          ) : (
-            <ValueView value={after} sensitive={sensitive && !unknown} unknown={unknown} />
-          )}
-        </span>
-        {attribute.forcesReplacement && (
-          <span className="inline-flex items-center gap-1 rounded-sm bg-failed-soft px-1.5 font-medium text-failed text-sm">
-            <TriangleAlert aria-hidden className="size-3.5" />
-            forces the replacement
-          </span>
-        )}
-      </div>
+      <code className="text-muted">{path}</code>
+      <div className="flex min-w-0 flex-wrap items-baseline gap-x-2">{children}</div>
     </div>
   );
 }

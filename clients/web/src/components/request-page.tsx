@@ -1,8 +1,9 @@
 // A request from the first idea to the end, live: on the left what happened, on the right what it does.
 
 import { useQuery } from "@connectrpc/connect-query";
+import { keepPreviousData } from "@tanstack/react-query";
 import { CircleX, RotateCcw } from "lucide-react";
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { useWatchedRequest, type WatchedRequest } from "~/api/watched-request";
 import { type Approval, ApprovalService, ApprovalState, Verdict } from "~/gen/flagstone/v1/approval_service_pb";
 import { type Request, RequestKind, RequestService, RequestState } from "~/gen/flagstone/v1/request_service_pb";
@@ -118,12 +119,16 @@ function Loaded({ request, watched }: { request: Request; watched: WatchedReques
   );
 }
 
-/** The current approval, for those who may see approvals. */
-function useApproval({ approval: name, name: request }: Request): Approval | undefined {
+/**
+ * The current approval, for those who may see approvals. While the request is planned anew it is the one before, which is
+ * void by then: so whoever has looked at that one is told that the next is another.
+ */
+function useApproval({ approval: current, name: request }: Request): Approval | undefined {
   const { holds } = usePermissions();
-  const unit = `businessUnits/${unitOf(request)}`;
-  const enabled = name !== "" && holds("business_unit:approvals:list", unit);
-  return useQuery(ApprovalService.method.getApproval, { name }, { enabled }).data;
+  const [name, setName] = useState(current);
+  if (current !== "" && current !== name) setName(current);
+  const enabled = name !== "" && holds("business_unit:approvals:list", `businessUnits/${unitOf(request)}`);
+  return useQuery(ApprovalService.method.getApproval, { name }, { enabled, placeholderData: keepPreviousData }).data;
 }
 
 function Decide({ approval }: { approval: Approval }) {

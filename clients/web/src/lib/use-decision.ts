@@ -32,8 +32,8 @@ export interface Decision {
   /** What was decided here. */
   decided: ApprovalState | undefined;
   error: unknown;
-  /** The error is that the plan changed between the look and the decision. */
-  tooLate: boolean;
+  /** Why nothing was decided: it is no longer what was looked at. */
+  outdated: "changed" | "decided" | undefined;
 }
 
 export function useDecision(approval: Approval, onDecided?: (approval: Approval) => void): Decision {
@@ -112,6 +112,13 @@ export function useDecision(approval: Approval, onDecided?: (approval: Approval)
     busy: approve.isPending ? "approve" : reject.isPending ? "reject" : undefined,
     decided: (approve.data ?? reject.data)?.approval?.state,
     error: ofComment.length > 0 ? undefined : error,
-    tooLate: problem?.reason === ErrorReason.CONTENT_CHANGED,
+    outdated: problem && outdatedBy(problem.reason, approval.state),
   };
+}
+
+/** The etag also changes when somebody else decides about the same plan. */
+function outdatedBy(reason: ErrorReason, state: ApprovalState): Decision["outdated"] {
+  if (reason === ErrorReason.CONTENT_CHANGED) return "changed";
+  if (reason !== ErrorReason.ETAG_MISMATCH && reason !== ErrorReason.WRONG_STATE) return undefined;
+  return state === ApprovalState.SUPERSEDED ? "changed" : "decided";
 }
