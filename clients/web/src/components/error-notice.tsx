@@ -3,6 +3,7 @@ import { CircleAlert, CloudOff, Lock, SearchX } from "lucide-react";
 import { ErrorReason, type Problem, problemOf } from "~/api/errors";
 import { formatMillis } from "~/lib/format";
 import { Button } from "~/ui/button";
+import { Words } from "~/ui/words";
 import { CopyButton } from "./copy-button";
 
 export interface ErrorNoticeProps {
@@ -25,14 +26,16 @@ export function ErrorNotice({ error, title, onRetry, fieldsElsewhere }: ErrorNot
       <div className="flex min-w-0 flex-1 flex-col gap-2">
         <div>
           <p className="font-semibold">{title ?? headingOf(problem)}</p>
-          <p className="whitespace-pre-line">{problem.message}</p>
+          <p className="whitespace-pre-line">
+            <Words text={problem.message} />
+          </p>
         </div>
         {permission && <Denied permission={permission} scope={problem.metadata.scope ?? ""} />}
         {!fieldsElsewhere && problem.fields.length > 0 && (
           <ul className="list-disc pl-4">
             {problem.fields.map(({ field, message }) => (
               <li key={field + message}>
-                <code>{field}</code> {message}
+                <code>{field}</code> <Words text={message} />
               </li>
             ))}
           </ul>
@@ -41,7 +44,7 @@ export function ErrorNotice({ error, title, onRetry, fieldsElsewhere }: ErrorNot
           <ul className="list-disc pl-4">
             {problem.violations.map((violation) => (
               <li key={violation.policy + violation.field + violation.message}>
-                <code>{violation.field}</code> {violation.message} {violation.fix}
+                <code>{violation.field}</code> <Words text={`${violation.message} ${violation.fix}`} />
               </li>
             ))}
           </ul>

@@ -16,8 +16,8 @@ import {
   titleOf,
   typeOf,
 } from "~/lib/schema";
+import { Words } from "~/ui/words";
 import { EmptyState } from "./empty-state";
-import { Words } from "./schema-form/help";
 
 interface Row extends Property {
   path: string;

@@ -4,6 +4,7 @@ import type { PolicyResult } from "~/gen/flagstone/v1/policy_pb";
 import { count } from "~/lib/format";
 import { idOf } from "~/lib/names";
 import { Button } from "~/ui/button";
+import { Words } from "~/ui/words";
 
 /** What the policies say: what blocks first, then advice; those that are content are one click away. */
 export function PolicyResults({ results }: { results: readonly PolicyResult[] }) {
@@ -66,7 +67,14 @@ function Violated({ result: { policy, version, enforced, violations } }: { resul
                   <code>{field}</code>{" "}
                 </>
               )}
-              <span dir="auto">{message}</span> {fix && <span className="text-muted">{fix}</span>}
+              <span dir="auto">
+                <Words text={message} />
+              </span>{" "}
+              {fix && (
+                <span className="text-muted">
+                  <Words text={fix} />
+                </span>
+              )}
             </li>
           ))}
         </ul>

@@ -1,5 +1,6 @@
 import { type ComponentProps, type ReactNode, useId } from "react";
 import { cn } from "~/lib/cn";
+import { Words } from "./words";
 
 const CONTROL =
   "w-full rounded-md border border-line-strong bg-canvas px-2.5 text-ink transition-colors hover:border-faint disabled:bg-sunken disabled:text-muted aria-invalid:border-failed";
@@ -49,7 +50,9 @@ export function Field({ label, help, errors = [], required, children, id }: Fiel
       {errors.length > 0 && (
         <ul id={`${own}-errors`} className="flex flex-col gap-0.5 text-failed text-sm">
           {errors.map((error) => (
-            <li key={error}>{error}</li>
+            <li key={error}>
+              <Words text={error} />
+            </li>
           ))}
         </ul>
       )}

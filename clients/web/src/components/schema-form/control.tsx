@@ -2,6 +2,7 @@
 
 import type { JsonValue } from "@bufbuild/protobuf";
 import { useEffect, useState } from "react";
+import { cn } from "~/lib/cn";
 import { defaultOf, type FieldKind, kindOf, optionsOf, parseNumber, type Schema, typeOf } from "~/lib/schema";
 import { Input, Select, TextArea } from "~/ui/field";
 import { useForm } from "./context";
@@ -60,7 +61,7 @@ export function Control(props: ControlProps) {
           {...control}
           dir="auto"
           rows={1}
-          className="field-sizing-content max-h-96 min-h-8"
+          className={cn("field-sizing-content max-h-96", schema["x-widget"] !== "textarea" && "min-h-8!")}
           value={text}
           placeholder={placeholder}
           onChange={edit}

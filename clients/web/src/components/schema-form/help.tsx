@@ -1,15 +1,8 @@
 import type { JsonValue } from "@bufbuild/protobuf";
-import { Fragment, type ReactNode } from "react";
+import type { ReactNode } from "react";
 import { defaultOf, descriptionOf, limitsOf, type Schema } from "~/lib/schema";
+import { Words } from "~/ui/words";
 import { useForm } from "./context";
-
-/** A sentence of a template's author: what stands in backticks is code. */
-export function Words({ text }: { text: string }): ReactNode {
-  return text.split("`").map((part, index) => (
-    // biome-ignore lint/suspicious/noArrayIndexKey: the parts of one text never move
-    <Fragment key={index}>{index % 2 === 1 ? <code>{part}</code> : part}</Fragment>
-  ));
-}
 
 /** What to say about a field below its label, or nothing. */
 export function useHelp(schema: Schema, value: JsonValue | undefined): ReactNode | undefined {

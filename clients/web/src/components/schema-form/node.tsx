@@ -20,6 +20,7 @@ import {
 import { validateInputs } from "~/lib/schema-validate";
 import { Button, IconButton } from "~/ui/button";
 import { Field, Select } from "~/ui/field";
+import { Words } from "~/ui/words";
 import { controlId, focusWithin, messagesAt, problemsWithin, useForm } from "./context";
 import { Control } from "./control";
 import { useHelp } from "./help";
@@ -213,7 +214,9 @@ export function Messages({ id, messages, className }: { id: string; messages: st
   return (
     <ul id={id} className={`flex flex-col gap-0.5 text-failed text-sm ${className ?? ""}`}>
       {messages.map((message) => (
-        <li key={message}>{message}</li>
+        <li key={message}>
+          <Words text={message} />
+        </li>
       ))}
     </ul>
   );

@@ -7,6 +7,7 @@ import { idOf } from "~/lib/names";
 import { tierOf } from "~/lib/tier";
 import { useUnits } from "~/lib/unit";
 import { Field, Select } from "~/ui/field";
+import { Words } from "~/ui/words";
 import { EmptyState } from "../empty-state";
 import { QueryView } from "../query-view";
 import { TierBadge } from "../tier-badge";
@@ -116,7 +117,9 @@ export function EnvironmentField({
       {errors.length > 0 && (
         <ul id="field-environment-errors" className="text-failed text-sm">
           {errors.map((error) => (
-            <li key={error}>{error}</li>
+            <li key={error}>
+              <Words text={error} />
+            </li>
           ))}
         </ul>
       )}

@@ -24,8 +24,8 @@ import { validateInputs } from "~/lib/schema-validate";
 import { usePreview } from "~/lib/use-preview";
 import { Button } from "~/ui/button";
 import { Kbd } from "~/ui/kbd";
+import { Words } from "~/ui/words";
 import { SchemaForm } from "../schema-form";
-import { Words } from "../schema-form/help";
 import { Refusal } from "./refusal";
 import { TagsEditor } from "./tags-editor";
 import { VerdictPanel } from "./verdict-panel";
@@ -189,7 +189,10 @@ export function RequestWizard(props: RequestWizardProps) {
             </div>
           )}
           {/* Hidden, not removed: what stands in fields and is no value yet stays. */}
-          <div hidden={step !== "configure"} className="flex min-w-0 flex-col gap-6 [&[hidden]]:hidden">
+          <div
+            hidden={step !== "configure"}
+            className="flex min-w-0 flex-col gap-6 [&[hidden]]:hidden [&_:is(input,select,textarea,button,fieldset)]:scroll-mt-16 [&_:is(input,select,textarea,button)]:scroll-mb-32 md:[&_:is(input,select,textarea,button)]:scroll-mb-20"
+          >
             {props.target(fields)}
             {kind !== "destroy" && (
               <Part title="Inputs">

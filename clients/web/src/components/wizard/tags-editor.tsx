@@ -3,6 +3,7 @@ import type { FieldProblem } from "~/api/errors";
 import { type Tag, tagField } from "~/lib/request-form";
 import { Button, IconButton } from "~/ui/button";
 import { Input } from "~/ui/field";
+import { Words } from "~/ui/words";
 import { focusWithin } from "../schema-form/context";
 
 export interface TagsEditorProps {
@@ -119,7 +120,9 @@ function Messages({ id, messages }: { id: string; messages: string[] }) {
   return (
     <ul id={id} className="mt-1 flex flex-col gap-0.5 text-failed text-sm">
       {messages.map((message) => (
-        <li key={message}>{message}</li>
+        <li key={message}>
+          <Words text={message} />
+        </li>
       ))}
     </ul>
   );
