@@ -16,7 +16,7 @@ export const ROW = 20;
 /** Longer lines are cut, and shown whole on demand: a row of 32 KiB takes longer to lay out than a screen of others. */
 const LONG_LINE = 2_000;
 
-const NUMBER = "w-14 shrink-0 border-r border-line bg-canvas pr-2 text-right tabular-nums select-none";
+const NUMBER = "w-16 shrink-0 border-r border-line bg-canvas pr-2 text-right tabular-nums select-none";
 
 export interface LogLineRowProps {
   seq: number;

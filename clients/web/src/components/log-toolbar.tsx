@@ -37,6 +37,7 @@ export interface LogToolbarProps {
   search: LogSearch | undefined;
   /** Place of the match that one has stepped to, from 0; -1 before the first step. */
   current: number;
+  /** Goes to the next match; to the first one of a search that has only begun as soon as it is found. */
   onStep: (by: 1 | -1) => void;
   wrap: boolean;
   onWrap: () => void;
@@ -74,7 +75,7 @@ export function LogToolbar(props: LogToolbarProps) {
         pressed={Boolean(address.only)}
         onClick={() => onAddress({ only: !address.only })}
       />
-      <span className="w-40">
+      <span className="w-48">
         <Select
           aria-label="Level"
           value={address.level ?? ""}
@@ -150,8 +151,8 @@ function SearchField({
         onKeyDown={(event) => {
           if (event.key !== "Enter") return;
           event.preventDefault();
-          if (text === asked) onStep(event.shiftKey ? -1 : 1);
-          else ask(text);
+          ask(text);
+          onStep(event.shiftKey ? -1 : 1);
         }}
         className={cn(controlClass, "pl-7")}
       />

@@ -135,16 +135,23 @@ function OpenLog({ job, log, head, address, onAddress }: LogPanelProps & { head:
     viewport.current?.hold();
     onAddress({ line });
   };
-  const step = (by: 1 | -1) => {
-    const found = search?.found ?? [];
-    if (found.length === 0) return;
-    const begin = current < 0 ? (search?.indexFrom(firstSeen.current) ?? 0) - (by > 0 ? 1 : 0) : current;
+  const go = (by: 1 | -1, { found, indexFrom, want }: LogSearch) => {
+    const begin = current < 0 ? indexFrom(firstSeen.current) - (by > 0 ? 1 : 0) : current;
     const next = (begin + by + found.length) % found.length;
-    void search?.want(next, next);
+    void want(next, next);
     setCurrent(next);
     const seq = found[next];
     if (seq !== undefined) show(seq);
   };
+  /** A step that waits for the search to find what it goes to. */
+  const [owed, setOwed] = useState<1 | -1>();
+  useEffect(() => {
+    if (owed === undefined || !search) return;
+    const isFound = search.done || search.paused || (search.found.at(-1) ?? 0) >= firstSeen.current;
+    if (!isFound) return;
+    setOwed(undefined);
+    if (search.found.length > 0) go(owed, search);
+  });
   const toggleWrap = () => {
     localStorage.setItem(WRAP, wrap ? "0" : "1");
     setWrap(!wrap);
@@ -157,8 +164,8 @@ function OpenLog({ job, log, head, address, onAddress }: LogPanelProps & { head:
   };
   useRegisterActions([
     { label: "Search the log", group: "Log", keys: "f", run: () => input.current?.focus() },
-    { label: "Next match", group: "Log", keys: "n", run: () => step(1) },
-    { label: "Previous match", group: "Log", keys: "N", run: () => step(-1) },
+    { label: "Next match", group: "Log", keys: "n", run: () => setOwed(1) },
+    { label: "Previous match", group: "Log", keys: "N", run: () => setOwed(-1) },
     { label: "Wrap long lines", group: "Log", keys: "w", run: toggleWrap },
     { label: "Go to the end and follow", group: "Log", keys: "l", run: () => onStuck(true) },
     ...(firstError ? [{ label: "Go to the first error", group: "Log", keys: "e", run: toFirstError }] : []),
@@ -233,7 +240,7 @@ function OpenLog({ job, log, head, address, onAddress }: LogPanelProps & { head:
         onAddress={onAddress}
         search={search}
         current={current}
-        onStep={step}
+        onStep={setOwed}
         wrap={wrap}
         onWrap={toggleWrap}
         stuck={stuck}

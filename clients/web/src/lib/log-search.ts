@@ -107,14 +107,14 @@ export class LogSearch {
   }
 
   /** Asks for what is to be shown, and looks on where it is near the last that was found. */
-  async want(first: number, last: number): Promise<void> {
+  want = async (first: number, last: number): Promise<void> => {
     if (this.paused && last >= this.found.length - PAGE) void this.run(this.found.length + ENOUGH);
     const pages = this.#pages.filter((page) => page.index <= last && page.index + page.size > first);
     await Promise.all(pages.map((page) => (page.lines ? this.#hold(page) : this.#fetch(page))));
-  }
+  };
 
   /** The place of the first found line at or after a line; that of the last one where there is none. */
-  indexFrom(seq: number): number {
+  indexFrom = (seq: number): number => {
     let low = 0;
     let high = this.found.length;
     while (low < high) {
@@ -123,7 +123,7 @@ export class LogSearch {
       else high = middle;
     }
     return Math.min(low, this.found.length - 1);
-  }
+  };
 
   #take(lines: LogLine[]): void {
     if (lines.length === 0) return;

@@ -4,10 +4,10 @@
 import type { LogLine } from "./log-line";
 
 /** Lines that are fetched and forgotten together. */
-export const CHUNK = 500;
+export const CHUNK = 200;
 
 /** Most chunks, and most characters, that are held. */
-const CHUNKS_MAX = 80;
+const CHUNKS_MAX = 200;
 const TEXT_MAX = 24_000_000;
 
 interface Chunk {
