@@ -8,6 +8,7 @@ mod support;
 mod access;
 mod approvals;
 mod auth;
+mod aws_plans;
 mod connections;
 mod contract;
 mod edge;

@@ -10,6 +10,7 @@ pub mod http;
 pub mod ledger;
 pub mod line;
 pub mod logs;
+pub mod moto;
 pub mod mutations;
 pub mod people;
 pub mod requests;
