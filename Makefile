@@ -1,13 +1,16 @@
 # The commands of this repository. The work is done in scripts/, which find or install the tools they need.
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint fmt snapshots bench clean
+.PHONY: help up web test lint fmt snapshots bench clean
 
 help: ## Lists these commands
 	@grep -E '^[a-z]+: *##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+): *## /\1\t/' | awk -F '\t' '{printf "make %-10s %s\n", $$1, $$2}'
 
 up: ## Builds Flagstone and starts it with its own Postgres; PROFILE=release for an optimised build
 	@scripts/up
+
+web: ## Runs the web client with hot reload against a running server; FLAGSTONE_ADDRESS says where that is
+	@scripts/web dev
 
 test: ## Runs every check and every test, and ends with the counts
 	@scripts/test
@@ -28,4 +31,4 @@ bench: ## Runs the benchmarks of README.md in the release profile and writes ben
 
 clean: ## Removes what was built and the tools that were fetched; the data of `make up` stays
 	@cargo clean
-	@rm -rf .flagstone/tools tools/node_modules
+	@rm -rf .flagstone/tools tools/node_modules clients/web/dist clients/web/node_modules

@@ -51,6 +51,25 @@ need_cargo_tool() {
         refuse "$1 is missing and could not be installed: run \`cargo install --locked $1@$2\` where a registry can be reached."
 }
 
+# What builds the web client. Vite needs that version.
+need_node() {
+    have node && have npm && node -e 'const [major, minor] = process.versions.node.split("."); process.exit(Number(major) > 20 || (major === "20" && Number(minor) >= 19) ? 0 : 1)' ||
+        refuse "The web client needs Node.js 20.19 or newer with npm: install it and try again."
+}
+
+# need_packages FOLDER: what npm installs there, as the lock file says it; again when that has changed. Not by `npm ci`: it
+# refuses a lock file without the optional packages of every platform, which only a complete registry can name.
+need_packages() {
+    need_node
+    local installed=$1/node_modules/.package-lock.json
+    [ ! -e "$installed" ] || [ "$1/package-lock.json" -nt "$installed" ] || return 0
+    echo "Installing the packages of $1."
+    npm install --prefix "$1" --no-save --include=dev --ignore-scripts --no-audit --no-fund --loglevel=error ||
+        refuse "The packages of $1 could not be installed: run \`npm install\` in $1 where a registry can be reached."
+    # npm leaves the file alone where nothing was to be done.
+    touch "$installed"
+}
+
 # The linter of the contract, pinned in tools/package-lock.json. Its package finds the binary without its install script.
 need_buf() {
     have buf && return
