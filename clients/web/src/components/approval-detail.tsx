@@ -93,7 +93,7 @@ export function ApprovalDetail({ approval, onDecided, inPanel }: ApprovalDetailP
                       <Link
                         to="/requests/$code"
                         params={{ code: requestCode }}
-                        className="text-accent-strong hover:underline"
+                        className="text-accent-strong underline"
                       >
                         {requestCode} shows it
                       </Link>

@@ -117,7 +117,7 @@ function Template({ name }: { name: string }) {
   return (
     <p className="text-muted">
       Template{" "}
-      <Link to="/templates/$template" params={{ template }} className="text-accent-strong hover:underline">
+      <Link to="/templates/$template" params={{ template }} className="text-accent-strong underline">
         {template}
       </Link>
       {version && ` ${version}`}
