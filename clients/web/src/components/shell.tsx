@@ -165,7 +165,9 @@ export function Shell({ children }: { children: ReactNode }) {
           >
             <Search className="size-4" aria-hidden />
             <span className="flex-1 text-left">Search</span>
-            <span className="text-sm">Ctrl K</span>
+            <span className="text-sm" aria-hidden>
+              Ctrl K
+            </span>
           </button>
           <IconButton label="Search and commands" className="sm:hidden" onClick={() => setPaletteOpen(true)}>
             <Search />
