@@ -65,7 +65,7 @@ export function MapField(props: NodeProps) {
             const message = faults[index];
             const messages = message ? [message] : messagesAt(own, here);
             const described = messages.length > 0 ? `${rowId(index)}-errors` : undefined;
-            const name = entry.key || `entry ${index + 1}`;
+            const name = entry.key && !message ? entry.key : `entry ${index + 1}`;
             return (
               <li key={entry.id} id={rowId(index)}>
                 <div className="flex flex-wrap items-start gap-1 sm:flex-nowrap">
