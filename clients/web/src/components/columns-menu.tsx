@@ -1,5 +1,5 @@
 import { Columns3 } from "lucide-react";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { Button } from "~/ui/button";
 import { Checkbox } from "~/ui/field";
 import { Popover } from "~/ui/popover";
@@ -20,8 +20,12 @@ export function useColumns<Row>(list: string, columns: readonly Column<Row>[]) {
     setHidden(next);
   };
   // The first column names the row, and links to it.
-  const [first, ...others] = columns;
-  const shown = columns.filter((column) => column === first || !hidden.includes(column.id));
+  const others = columns.slice(1);
+  // The same columns as long as no other is hidden: rows are drawn again only then.
+  const shown = useMemo(
+    () => columns.filter((column, index) => index === 0 || !hidden.includes(column.id)),
+    [columns, hidden],
+  );
   const menu = (
     <span className="hidden sm:block">
       <Popover

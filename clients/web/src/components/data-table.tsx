@@ -2,14 +2,14 @@
 
 import { useLocation, useNavigate } from "@tanstack/react-router";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { ArrowDown, ArrowUp } from "lucide-react";
-import { type ReactNode, useEffect, useLayoutEffect, useRef, useState } from "react";
-import { cn } from "~/lib/cn";
+import { type ReactNode, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { More } from "~/lib/listed";
 import type { Place } from "~/lib/names";
 import { useRegisterActions } from "~/lib/shortcuts";
 import { useIsCompact } from "~/lib/use-is-compact";
 import { Button } from "~/ui/button";
+import { LoadingRows, TableHead } from "./data-table-head";
+import { TableRow } from "./data-table-row";
 
 export interface Column<Row> {
   id: string;
@@ -68,11 +68,10 @@ export interface DataTableProps<Row> {
 
 const ROW = 36;
 const COMPACT_ROW = 56;
-const LOADING_ROWS = 10;
+/** The header of the page and that of the table cover so much of the top. */
+const COVERED = 80;
 /** So far from the end of what is loaded the next page is asked for. */
 const AHEAD = 40;
-const FROM = { md: "hidden md:table-cell", lg: "hidden lg:table-cell", xl: "hidden xl:table-cell" };
-const FROM_COLUMN = { md: "hidden md:table-column", lg: "hidden lg:table-column", xl: "hidden xl:table-column" };
 
 /** Where the keyboard was in a list, by address: back from a row's page it goes on there. */
 const lastRows = new Map<string, string>();
@@ -113,10 +112,9 @@ export function DataTable<Row>({
   const virtual = useWindowVirtualizer({
     count: rows.length,
     estimateSize: () => height,
-    overscan: 20,
+    overscan: 12,
     scrollMargin: offset,
-    // The header of the page and that of the table cover the top.
-    scrollPaddingStart: 84,
+    scrollPaddingStart: COVERED,
     getItemKey: (index) => {
       const row = rows[index];
       return row === undefined ? index : rowKey(row);
@@ -139,7 +137,9 @@ export function DataTable<Row>({
   };
   const focusRow = (by: number) => {
     const from = rows.findIndex((row) => rowKey(row) === lastRows.get(address));
-    const next = Math.min(Math.max(from + by, 0), rows.length - 1);
+    // Without a row to start from, the first one in view.
+    const first = items.find(({ start }) => start >= window.scrollY + COVERED)?.index ?? 0;
+    const next = from < 0 ? first : Math.min(Math.max(from + by, 0), rows.length - 1);
     const row = rows[next];
     if (row === undefined) return;
     lastRows.set(address, rowKey(row));
@@ -164,32 +164,36 @@ export function DataTable<Row>({
     if (!keys.delete(rowKey(row))) keys.add(rowKey(row));
     selection.onChange(keys);
   };
-  const rowProps = (index: number, row: Row) => ({
-    "data-index": index,
-    tabIndex: opens ? -1 : undefined,
-    "aria-rowindex": index + 2,
-    "aria-selected": selection ? selection.keys.has(rowKey(row)) : undefined,
-    "aria-current": openKey !== undefined && openKey === rowKey(row) ? ("true" as const) : undefined,
-    onFocus: () => void lastRows.set(address, rowKey(row)),
+  // The same function as long as the table is there: a row is drawn again only when something of it changes.
+  const latestChoose = useRef(choose);
+  latestChoose.current = choose;
+  const toggle = useCallback((row: Row) => latestChoose.current(row), []);
+  /** The row in which something happened. */
+  const rowOf = (event: React.SyntheticEvent) => {
+    const element = (event.target as HTMLElement).closest<HTMLElement>("tr[data-index]");
+    return element ? rows[Number(element.dataset.index)] : undefined;
+  };
+  const onRows = {
+    onFocus: (event: React.FocusEvent) => {
+      const row = rowOf(event);
+      if (row !== undefined) lastRows.set(address, rowKey(row));
+    },
     onKeyDown: (event: React.KeyboardEvent) => {
-      if (event.target !== event.currentTarget) return;
+      const row = rowOf(event);
+      // Only the row itself: links and buttons within have keys of their own.
+      if (row === undefined || !(event.target instanceof HTMLTableRowElement)) return;
       if (event.key === "Enter") open(row);
       if (event.key === "x") choose(row);
     },
     onClick: (event: React.MouseEvent) => {
+      const row = rowOf(event);
       // Links and buttons within do what they do; a selection of text is no click.
       const within = (event.target as HTMLElement).closest("a, button, input, label");
-      if (!within && !window.getSelection()?.toString()) open(row);
+      if (row !== undefined && opens && !within && !window.getSelection()?.toString()) open(row);
     },
-  });
-  const checkbox = (row: Row) =>
-    selection && <RowCheckbox row={row} selection={selection} rowKey={rowKey} onToggle={() => choose(row)} />;
+  };
   const before = (items[0]?.start ?? offset) - offset;
   const after = virtual.getTotalSize() - ((items.at(-1)?.end ?? offset) - offset);
-  const rowClass = cn(
-    "outline-offset-[-2px] [&>td]:border-line [&>td]:border-b aria-[current]:bg-accent-soft aria-selected:bg-accent-soft",
-    opens && "cursor-pointer hover:bg-hover",
-  );
   return (
     <div ref={frame} className="min-w-0">
       <table
@@ -198,83 +202,27 @@ export function DataTable<Row>({
         aria-busy={loading || undefined}
         className="w-full table-fixed border-separate border-spacing-0"
       >
-        {!isCompact && (
-          <>
-            <colgroup>
-              {selection && <col style={{ width: "32px" }} />}
-              {columns.map((column) => (
-                <col
-                  key={column.id}
-                  style={column.width ? { width: column.width } : undefined}
-                  className={column.from && FROM_COLUMN[column.from]}
-                />
-              ))}
-            </colgroup>
-            <thead className="text-left text-muted text-sm">
-              <tr aria-rowindex={1} className="h-8">
-                {selection && (
-                  <th scope="col" className={HEAD}>
-                    <span className="sr-only">Chosen</span>
-                  </th>
-                )}
-                {columns.map((column) => (
-                  <th
-                    key={column.id}
-                    scope="col"
-                    aria-sort={sortOf(column, sorting)}
-                    className={cn(
-                      HEAD,
-                      "truncate px-2 font-medium first:pl-0",
-                      column.align && "text-right",
-                      column.from && FROM[column.from],
-                    )}
-                  >
-                    <Heading column={column} sorting={sorting} />
-                  </th>
-                ))}
-              </tr>
-            </thead>
-          </>
-        )}
-        <tbody>
+        {!isCompact && <TableHead columns={columns} sorting={sorting} isSelectable={Boolean(selection)} />}
+        <tbody {...onRows}>
           {before > 0 && <tr aria-hidden style={{ height: before }} />}
           {items.map(({ index, key }) => {
             const row = rows[index];
             if (row === undefined) return null;
-            if (isCompact) {
-              const { first, second } = compact(row);
-              return (
-                <tr key={key} {...rowProps(index, row)} className={cn(rowClass, "h-14")}>
-                  <td className="py-1">
-                    <div className="flex items-center gap-2">
-                      {checkbox(row)}
-                      <div className="min-w-0 flex-1">
-                        <div className="flex items-center justify-between gap-2 [&>*:first-child]:min-w-0 [&>*:first-child]:truncate">
-                          {first}
-                        </div>
-                        <div className="flex items-center gap-2 overflow-hidden text-muted text-sm">{second}</div>
-                      </div>
-                    </div>
-                  </td>
-                </tr>
-              );
-            }
+            const own = rowKey(row);
             return (
-              <tr key={key} {...rowProps(index, row)} className={cn(rowClass, "h-9")}>
-                {selection && <td>{checkbox(row)}</td>}
-                {columns.map((column) => (
-                  <td
-                    key={column.id}
-                    className={cn(
-                      "truncate px-2 first:pl-0",
-                      column.align && "text-right",
-                      column.from && FROM[column.from],
-                    )}
-                  >
-                    {column.cell(row)}
-                  </td>
-                ))}
-              </tr>
+              <TableRow
+                key={key}
+                row={row}
+                index={index}
+                columns={columns}
+                compact={isCompact ? compact : undefined}
+                opens={opens}
+                isOpen={openKey === own}
+                isChosen={selection?.keys.has(own)}
+                checkName={selection?.nameOf(row)}
+                checkReason={selection?.reason?.(row)}
+                onCheck={toggle}
+              />
             );
           })}
           {after > 0 && <tr aria-hidden style={{ height: after }} />}
@@ -295,66 +243,4 @@ export function DataTable<Row>({
       )}
     </div>
   );
-}
-
-/** Stays in view below the header of the page. */
-const HEAD = "sticky top-12 z-10 border-line border-b bg-canvas";
-
-function sortOf<Row>({ orders }: Column<Row>, sorting: Sorting | undefined) {
-  if (!orders || !sorting) return undefined;
-  if (sorting.order === orders.ascending) return "ascending";
-  return sorting.order === orders.descending ? "descending" : "none";
-}
-
-function Heading<Row>({ column, sorting }: { column: Column<Row>; sorting: Sorting | undefined }) {
-  const { orders, header } = column;
-  if (!orders || !sorting) return header;
-  const sort = sortOf(column, sorting);
-  const Icon = sort === "ascending" ? ArrowUp : ArrowDown;
-  return (
-    <button
-      type="button"
-      onClick={() => sorting.onChange(sort === "descending" ? orders.ascending : orders.descending)}
-      className="inline-flex items-center gap-1 font-medium hover:text-ink"
-    >
-      {header}
-      <Icon aria-hidden className={cn("size-3.5", sort === "none" && "opacity-0")} />
-    </button>
-  );
-}
-
-function RowCheckbox<Row>({
-  row,
-  selection,
-  rowKey,
-  onToggle,
-}: {
-  row: Row;
-  selection: Selection<Row>;
-  rowKey: (row: Row) => string;
-  onToggle: () => void;
-}) {
-  const reason = selection.reason?.(row);
-  return (
-    <input
-      type="checkbox"
-      aria-label={`Choose ${selection.nameOf(row)}`}
-      checked={selection.keys.has(rowKey(row))}
-      disabled={Boolean(reason)}
-      title={reason}
-      onChange={onToggle}
-      className="block size-4 shrink-0 accent-(--color-accent)"
-    />
-  );
-}
-
-function LoadingRows({ columns, height }: { columns: number; height: number }) {
-  return Array.from({ length: LOADING_ROWS }, (_, row) => (
-    // biome-ignore lint/suspicious/noArrayIndexKey: the bars have nothing else to tell them apart
-    <tr key={row} aria-hidden style={{ height }}>
-      <td colSpan={columns} className="border-line border-b">
-        <div className="h-3.5 animate-pulse rounded-sm bg-active" style={{ width: `${94 - ((row * 17) % 38)}%` }} />
-      </td>
-    </tr>
-  ));
 }

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@connectrpc/connect-query";
 import { skipToken } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
-import { useCallback } from "react";
+import { useCallback, useMemo } from "react";
 import { useLive } from "~/api/live";
 import { AuditEventPanel, eventKey, useEvent } from "~/components/audit-event-panel";
 import { useAuditExport } from "~/components/audit-export";
@@ -56,6 +56,7 @@ function Audit() {
   const list = useListed(AuditService.method.listAuditEvents, input, query, (page) => page.auditEvents);
   const [columns, columnsMenu] = useColumns("audit", AUDIT_COLUMNS);
 
+  const beside = useMemo(() => columns.slice(0, COLUMNS_BESIDE_EVENT), [columns]);
   const isThere = !list.isLoading;
   const counted = useAuditCount(filter, isThere && list.more.has);
   const base = useAuditCount(ofUnit, isThere);
@@ -103,7 +104,7 @@ function Audit() {
           base={base}
           isFiltered={isFiltered(filters)}
           onClear={clearFilters}
-          columns={open === undefined ? columns : columns.slice(0, COLUMNS_BESIDE_EVENT)}
+          columns={open === undefined ? columns : beside}
           compact={compactEvent}
           rowKey={eventKey}
           onOpen={(event) => show(eventKey(event))}

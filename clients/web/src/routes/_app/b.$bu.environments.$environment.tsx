@@ -21,6 +21,10 @@ import { buttonClass } from "~/ui/button";
 
 export const Route = createFileRoute("/_app/b/$bu/environments/$environment")({ component: EnvironmentPage });
 
+/** The page says where they run. */
+const DEPLOYMENTS = DEPLOYMENT_COLUMNS.filter(({ id }) => id !== "environment" && id !== "tier");
+const REQUESTS = REQUEST_COLUMNS.filter(({ id }) => id !== "tier");
+
 /** So many of each are shown; the rest is one click away. */
 const NEWEST = 10;
 
@@ -115,7 +119,7 @@ function Deployments({ name }: { name: string }) {
             <DataTable
               label="Newest deployments"
               rows={deployments}
-              columns={DEPLOYMENT_COLUMNS.filter(({ id }) => id !== "environment" && id !== "tier")}
+              columns={DEPLOYMENTS}
               compact={compactDeployment}
               rowKey={(row) => row.name}
               place={deploymentPlace}
@@ -151,7 +155,7 @@ function Requests({ name }: { name: string }) {
             <DataTable
               label="Latest requests"
               rows={requests}
-              columns={REQUEST_COLUMNS.filter(({ id }) => id !== "tier")}
+              columns={REQUESTS}
               compact={compactRequest}
               rowKey={(row) => row.name}
               place={requestPlace}
