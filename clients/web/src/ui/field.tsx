@@ -34,7 +34,12 @@ export function Field({ label, help, errors = [], required, children, id }: Fiel
     <div className="flex flex-col gap-1">
       <label htmlFor={own} className="font-medium">
         {label}
-        {required && <span className="ml-1 font-normal text-muted text-sm">required</span>}
+        {required && (
+          <>
+            {/* The space is for those who hear the two words. */}{" "}
+            <span className="font-normal text-muted text-sm">required</span>
+          </>
+        )}
       </label>
       {help && (
         <div id={`${own}-help`} className="text-muted text-sm">
