@@ -1,10 +1,10 @@
 # The commands of this repository. The work is done in scripts/, which find or install the tools they need.
 
 .DEFAULT_GOAL := help
-.PHONY: help up web test lint fmt snapshots bench clean
+.PHONY: help up web test lint fmt snapshots bench bench-web clean
 
 help: ## Lists these commands
-	@grep -E '^[a-z]+: *##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+): *## /\1\t/' | awk -F '\t' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+: *##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+): *## /\1\t/' | awk -F '\t' '{printf "make %-10s %s\n", $$1, $$2}'
 
 up: ## Builds Flagstone and starts it with its own Postgres; PROFILE=release for an optimised build
 	@scripts/up
@@ -29,6 +29,9 @@ bench: ## Runs the benchmarks of README.md in the release profile and writes ben
 	@cargo build --release --locked -p flagstone-server -p flagstone-bench
 	@target/release/flagstone-bench --write benches/RESULTS.md
 
+bench-web: ## Measures the web client: size, speed, frames, Lighthouse; writes benches/WEB.md
+	@scripts/bench-web
+
 clean: ## Removes what was built and the tools that were fetched; the data of `make up` stays
 	@cargo clean
-	@rm -rf .flagstone/tools tools/node_modules clients/web/dist clients/web/node_modules
+	@rm -rf .flagstone/tools tools/node_modules clients/web/dist clients/web/node_modules tests/web/node_modules benches/web/node_modules

@@ -1,0 +1,33 @@
+// Lighthouse in a Chromium of its own, in which somebody may be logged in.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "@playwright/test";
+import lighthouse, { desktopConfig } from "lighthouse";
+import { logIn } from "../../tests/web/support/fixtures";
+import { chromiumOptions } from "../../tests/web/support/machine";
+import { freePort, type Server, type Who } from "../../tests/web/support/server";
+
+const CATEGORIES = ["performance", "accessibility", "best-practices"] as const;
+
+/** The scores of a page in percent, as a desktop loads it. */
+export async function lighthouseScores(server: Server, path: string, who: Who | undefined): Promise<number[]> {
+  const profile = mkdtempSync(join(tmpdir(), "flagstone-lighthouse-"));
+  const port = await freePort();
+  const { args = [], ...options } = chromiumOptions();
+  const context = await chromium.launchPersistentContext(profile, {
+    ...options,
+    args: [...args, `--remote-debugging-port=${port}`],
+  });
+  try {
+    if (who) await logIn(context, server, who);
+    // Its storage is the session: it stays.
+    const flags = { port, onlyCategories: [...CATEGORIES], disableStorageReset: true, logLevel: "error" as const };
+    const result = await lighthouse(`${server.address}${path}`, flags, desktopConfig);
+    return CATEGORIES.map((id) => Math.round((result?.lhr.categories[id]?.score ?? Number.NaN) * 100));
+  } finally {
+    await context.close();
+    rmSync(profile, { recursive: true, force: true });
+  }
+}
