@@ -70,6 +70,13 @@ need_packages() {
     touch "$installed"
 }
 
+# The browser of the tests: what CHROMIUM names, or the machine's.
+need_chromium() {
+    [ -z "${CHROMIUM:-}" ] || return 0
+    have chromium || have chromium-browser || apt_install chromium ||
+        refuse "Chromium is missing: install it, or name its program in CHROMIUM, and try again."
+}
+
 # The linter of the contract, pinned in tools/package-lock.json. Its package finds the binary without its install script.
 need_buf() {
     have buf && return
