@@ -43,7 +43,7 @@ export function RequestActions({ request }: { request: Request }) {
     ? (onlyRequester ?? missing("business_unit:requests:cancel", unit))
     : state === RequestState.APPLYING
       ? "Its apply is running. Cancel the job instead: what it has saved is kept."
-      : hasChanged
+      : isFailed && hasChanged
         ? "Its apply had started: what it changed is there. Retry it with a fresh plan."
         : undefined;
   const template = payload.case === "create" ? partOf(payload.value.templateVersion, "templates") : "";

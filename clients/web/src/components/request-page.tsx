@@ -29,8 +29,14 @@ import { TierBadge } from "./tier-badge";
 import { Timeline } from "./timeline";
 import { WhyWaiting } from "./why-waiting";
 
-/** Nothing waits any more, whatever an older answer said. */
-const OVER = new Set([RequestState.COMPLETED, RequestState.REJECTED, RequestState.CANCELLED, RequestState.EXPIRED]);
+/** Nothing waits any more; why it failed is said in full elsewhere. */
+const OVER = new Set([
+  RequestState.COMPLETED,
+  RequestState.REJECTED,
+  RequestState.CANCELLED,
+  RequestState.EXPIRED,
+  RequestState.FAILED,
+]);
 
 const CRUMBS = [{ to: "/requests", label: "Requests" }];
 
@@ -69,22 +75,21 @@ function Loaded({ request, watched }: { request: Request; watched: WatchedReques
       lead={<Lead request={request} approval={approval} />}
       actions={<RequestActions request={request} />}
     >
-      {isRunning && (
+      {/* A job that waits for a runner has no step yet: nothing moves, so nothing is shown to. */}
+      {isRunning && progress?.step && (
         <div className="flex flex-col gap-1">
-          <ProgressLine percent={progress?.percent} label={`${code}: ${whereItIs(request)}`} />
-          {progress?.step && (
-            <p className="text-muted text-sm" dir="auto">
-              {sentence(progress.step)}, step {progress.current} of {progress.total}
-              {progress.message && `: ${progress.message}`}
-            </p>
-          )}
+          <ProgressLine percent={progress.percent} label={`${code}: ${whereItIs(request)}`} />
+          <p className="text-muted text-sm" dir="auto">
+            {sentence(progress.step)}, step {progress.current} of {progress.total}
+            {progress.message && `: ${progress.message}`}
+          </p>
         </div>
       )}
       <div className="grid gap-x-8 gap-y-6 lg:grid-cols-[320px_minmax(0,1fr)]">
         <div className="flex min-w-0 flex-col gap-6 lg:col-start-2 lg:row-start-1">
           <Rejected request={request} approval={approval} timeline={watched.timeline} />
           <Failure request={request} />
-          {!OVER.has(state) && <WhyWaiting name={name} />}
+          {!OVER.has(state) && <WhyWaiting name={name} state={state} />}
           {description && (
             <p className="max-w-4xl whitespace-pre-wrap" dir="auto">
               {description}
@@ -212,6 +217,7 @@ function Failure({ request: { error, state, failedPhase } }: { request: Request 
         {error.message}
       </p>
       {error.suggestion && <p dir="auto">{error.suggestion}</p>}
+      {failed && <p className="text-muted">“Retry request” makes a fresh plan; no plan is applied twice.</p>}
     </Outcome>
   );
 }

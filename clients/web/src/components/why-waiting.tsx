@@ -2,6 +2,7 @@
 
 import { useQuery } from "@connectrpc/connect-query";
 import { FilePen, Hand, Hourglass, LoaderCircle, type LucideIcon, ServerOff, TriangleAlert } from "lucide-react";
+import { useState } from "react";
 import { type Blocker, BlockerKind, RequestService } from "~/gen/flagstone/v1/request_service_pb";
 import { cn } from "~/lib/cn";
 import { usePermissions } from "~/lib/me";
@@ -49,8 +50,16 @@ function spoken(text: string): string {
     .replace(/\b(?:roles|users|runners)\/(?=[a-z0-9])/g, "");
 }
 
+export interface WhyWaitingProps {
+  name: string;
+  /** The object's state, where the page follows it: what was said of an earlier state is not shown in a later one. */
+  state?: number;
+}
+
 /** Why a request, an approval or a job waits; nothing where it does not. */
-export function WhyWaiting({ name }: { name: string }) {
+export function WhyWaiting({ name, state }: WhyWaitingProps) {
+  const [entered, setEntered] = useState({ state, at: 0 });
+  if (entered.state !== state) setEntered({ state, at: Date.now() });
   const query = useQuery(
     RequestService.method.explainPending,
     { name },
@@ -59,7 +68,7 @@ export function WhyWaiting({ name }: { name: string }) {
   if (!query.data) {
     return query.error ? <ErrorNotice error={query.error} title="Why it waits could not be read" /> : null;
   }
-  if (query.data.blockers.length === 0) return null;
+  if (query.data.blockers.length === 0 || query.dataUpdatedAt < entered.at) return null;
   return (
     <ul aria-label="Why it waits" className="flex flex-col gap-2">
       {query.data.blockers.map((blocker) => (
