@@ -136,8 +136,8 @@ export function Views({ views }: { views: readonly View[] }) {
             <Link
               to="."
               search={(before) => ({ ...before, ...search })}
-              // The router's own idea of "active" knows only whole addresses.
-              activeProps={{}}
+              // Without this the router takes every view for the current one whose filters are among the chosen ones.
+              activeOptions={{ exact: true }}
               aria-current={isChosen ? "true" : undefined}
               className={cn(
                 "flex h-9 items-center gap-1.5 border-b-2 whitespace-nowrap",

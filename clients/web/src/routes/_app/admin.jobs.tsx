@@ -64,6 +64,11 @@ const COLUMNS: readonly Column<Job>[] = [
   ...JOB_COLUMNS.slice(3).filter(({ id }) => id !== "runner" && id !== "duration"),
 ];
 
+function compact(job: Job) {
+  const { first, second } = compactJob(job);
+  return { first, second: job.error ? <span className="truncate">{why.cell(job)}</span> : second };
+}
+
 const jobs = createClient(JobService, transport);
 const requests = createClient(RequestService, transport);
 
@@ -155,7 +160,7 @@ function AdminJobs() {
         isFiltered={isFiltered(others)}
         onClear={clearFilters}
         columns={columns}
-        compact={compactJob}
+        compact={compact}
         rowKey={({ name }) => name}
         place={jobPlace}
         sorting={sorting}
