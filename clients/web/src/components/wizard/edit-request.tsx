@@ -4,7 +4,7 @@ import { useMutation, useQuery } from "@connectrpc/connect-query";
 import { skipToken } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { TriangleAlert } from "lucide-react";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { ErrorReason, problemOf } from "~/api/errors";
 import { type Request, RequestService, RequestState } from "~/gen/flagstone/v1/request_service_pb";
 import { TemplateService } from "~/gen/flagstone/v1/template_service_pb";
@@ -91,6 +91,13 @@ export function EditRequest({ request: first, user, step, onStep, refresh }: Edi
     step === "review" ? { request, updateMask: { paths }, validateOnly: true } : skipToken,
     { gcTime: 0, retry: false },
   );
+  // The dry run finds it out before anything is sent.
+  const foundStale = dryRun.error != null && problemOf(dryRun.error).reason === ErrorReason.ETAG_MISMATCH;
+  const refreshLatest = useRef(refresh);
+  refreshLatest.current = refresh;
+  useEffect(() => {
+    if (foundStale) void refreshLatest.current().then(setNewer);
+  }, [foundStale]);
   const error = update.error ?? submit.error;
   const isStale = error != null && problemOf(error).reason === ErrorReason.ETAG_MISMATCH;
   const busy = update.isPending || submit.isPending;

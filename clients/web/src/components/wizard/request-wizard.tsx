@@ -21,6 +21,8 @@ import {
 } from "~/lib/request-form";
 import type { Schema } from "~/lib/schema";
 import { validateInputs } from "~/lib/schema-validate";
+import { useRegisterActions } from "~/lib/shortcuts";
+import { useAfterPress } from "~/lib/use-after-press";
 import { usePreview } from "~/lib/use-preview";
 import { Button } from "~/ui/button";
 import { Kbd } from "~/ui/kbd";
@@ -114,7 +116,11 @@ export function RequestWizard(props: RequestWizardProps) {
   const isShown = (field: string) =>
     showAll || stillRefused.length > 0 || [...touched].some((one) => one === field || one.startsWith(`${field}[`));
   const shown = all.filter(({ field }) => isShown(field));
-  const leave = useCallback((field: string) => setTouched((before) => new Set(before).add(field)), []);
+  const afterPress = useAfterPress();
+  const leave = useCallback(
+    (field: string) => afterPress(() => setTouched((before) => new Set(before).add(field))),
+    [afterPress],
+  );
   const fields: Shown = {
     errorsOf: (field) => shown.filter((one) => one.field === field).map(({ message }) => message),
     leave,
@@ -165,6 +171,7 @@ export function RequestWizard(props: RequestWizardProps) {
     lastStep.current = step;
   }, [step]);
   const nextLabel = step === "review" ? send.label : "Review request";
+  useRegisterActions([{ label: nextLabel, group: "Request", run: next }]);
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: Ctrl Enter goes on from every field within
     <div onKeyDown={onKeyDown} className="flex flex-col gap-4">
@@ -235,7 +242,7 @@ export function RequestWizard(props: RequestWizardProps) {
             >
               {nextLabel}
             </Button>
-            {step === "review" && <Button onClick={() => onStep("configure")}>Change request</Button>}
+            {step === "review" && <Button onClick={() => onStep("configure")}>Back to the form</Button>}
             {props.others?.(blocked)}
             <span className="ml-auto hidden items-center gap-1 text-muted text-sm sm:inline-flex">
               <Kbd keys="Ctrl Enter" /> {step === "review" ? "sends it" : "goes on"}

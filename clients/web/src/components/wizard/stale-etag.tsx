@@ -22,7 +22,7 @@ export function StaleEtag({
       dismissible={false}
       width="lg"
       title="It was changed meanwhile"
-      description="Left is what it is now, right is what you have here. Nothing of yours was saved yet."
+      description="Before is what it is now, after is what you have here. Nothing of yours was saved yet."
       footer={
         <>
           <Button onClick={takeTheirs}>Discard my changes</Button>

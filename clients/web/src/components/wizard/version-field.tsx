@@ -23,6 +23,10 @@ export function VersionField({
   const names = (data?.templateVersions ?? []).map(({ name }) => name);
   const all = names.includes(value) ? names : [value, ...names];
   const latest = names[0];
+  const notes = (name: string) => {
+    const words = [name === latest && "latest", name === current && "in use"].filter(Boolean);
+    return words.length > 0 ? ` (${words.join(", ")})` : "";
+  };
   return (
     <Part title="Template">
       <Field
@@ -36,8 +40,7 @@ export function VersionField({
             {all.map((name) => (
               <option key={name} value={name}>
                 {idOf(name)}
-                {name === latest && " (latest)"}
-                {name === current && " (as it is)"}
+                {notes(name)}
               </option>
             ))}
           </Select>

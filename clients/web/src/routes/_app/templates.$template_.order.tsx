@@ -135,6 +135,9 @@ function Order({
     );
   };
   const isDraft = create.variables?.draft === true;
+  const { missing } = usePermissions();
+  const unit = current.unit || undefined;
+  const denied = missing("business_unit:requests:create", unit) ?? missing("business_unit:templates:provision", unit);
   const dryRun = useQuery(
     RequestService.method.createRequest,
     step === "review" && current.environment ? { parent: current.unit, request, validateOnly: true } : skipToken,
@@ -144,7 +147,7 @@ function Order({
     <Page
       title={`Order ${template.displayName}`}
       badges={<TemplateBadges template={template} />}
-      lead={`Version ${version.version}. Nothing is made before a plan is approved.`}
+      lead={denied ?? `Version ${version.version}. Nothing is made before a plan is approved.`}
       crumbs={[
         { to: "/templates", label: "Templates" },
         { to: "/templates/$template", params: { template: id }, label: id },
@@ -196,6 +199,7 @@ function Order({
             Save draft
           </Button>
         )}
+        denied={denied}
         lastTry={{ error: create.error, request: create.variables?.request }}
         failure={isDraft ? "The draft was not saved" : "The request was not sent"}
       />
