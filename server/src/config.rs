@@ -68,6 +68,8 @@ pub struct Config {
     pub migrate: bool,
     /// A directory of templates in place of those in the program.
     pub templates_dir: Option<PathBuf>,
+    /// A directory with the built web client in place of the one in the program.
+    pub web_dir: Option<PathBuf>,
     pub admin: Account,
     /// Accounts beside the administrator; only in `dev`.
     pub dev_accounts: Option<DevAccounts>,
@@ -201,6 +203,7 @@ impl Config {
             database: flagstone_db::Config::new(database_url),
             migrate: mode == Mode::Development,
             templates_dir: None,
+            web_dir: None,
             admin: Account::named("admin"),
             dev_accounts: (mode == Mode::Development)
                 .then(|| DevAccounts { developer: Account::named("dev"), approver: Account::named("approver") }),

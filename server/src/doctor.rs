@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::config::{Config, Mode, Secret, Secrets, Settings};
 use crate::dev::binaries;
+use crate::edge::web;
 use crate::program::{fail, say};
 use crate::{status, templates};
 
@@ -80,6 +81,7 @@ async fn examine(settings: &Settings, mode: Mode, secrets: Secrets) -> Vec<Findi
         Finding { what: "data directory", verdict: data_dir(&config.data_dir) },
         Finding { what: "port", verdict: port(&config).await },
         Finding { what: "templates", verdict: shipped(&config) },
+        Finding { what: "web client", verdict: web_client(&config).await },
         Finding { what: "terraform", verdict: terraform(&config).await },
         Finding { what: "provider mirror", verdict: mirror(&config) },
         Finding { what: "supervisor", verdict: supervisor() },
@@ -165,6 +167,13 @@ fn shipped(config: &Config) -> Verdict {
         }
         Err(faults) => Missing(faults.join(" ")),
     }
+}
+
+async fn web_client(config: &Config) -> Verdict {
+    if web::is_there(config).await {
+        return Found(config.web_dir.as_ref().map_or("that of this build".to_owned(), |dir| dir.display().to_string()));
+    }
+    Advice("This build has none: `make up` builds it, and FLAGSTONE_WEB_DIR names a folder that has one.".to_owned())
 }
 
 async fn terraform(config: &Config) -> Verdict {

@@ -75,6 +75,11 @@ pub fn unknown_method() -> CoreError {
     CoreError::new(Kind::Unimplemented, Reason::UnknownMethod, message)
 }
 
+/// Whether a status says that the credential is of no use.
+pub fn is_unauthenticated(status: &Status) -> bool {
+    status.code() == Code::Unauthenticated
+}
+
 /// Our error as the in-band status of a stream.
 pub fn in_band(error: &Error, correlation_id: &str) -> rpc::Status {
     let status = from_error(error, correlation_id);

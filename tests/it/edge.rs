@@ -93,7 +93,7 @@ async fn a_preflight_of_a_known_origin_is_allowed_and_of_another_is_not() {
 #[tokio::test]
 async fn browsers_are_told_to_be_careful() {
     let app = TestApp::start().await;
-    for path in ["/healthz", "/nothing/here"] {
+    for path in ["/healthz", "/assets/nothing-here"] {
         let answer = get(app.address, path, &[]).await;
         for (name, value) in [("x-content-type-options", "nosniff"), ("x-frame-options", "DENY")] {
             assert_eq!(answer.headers().get(name).unwrap(), value, "{path}");
@@ -118,7 +118,7 @@ async fn health_is_told_over_http_and_grpc() {
     }
     let answer = HealthClient::new(app.anonymous()).check(HealthCheckRequest::default()).await.unwrap().into_inner();
     assert_eq!(answer.status(), ServingStatus::Serving);
-    let answer = get(app.address, "/nothing/here", &[]).await;
+    let answer = get(app.address, "/healthz/nothing", &[]).await;
     assert_eq!(answer.status(), 404);
     app.finish().await;
 }

@@ -14,6 +14,7 @@ use crate::schema::idempotency_keys;
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = idempotency_keys)]
 pub struct Stored {
+    pub method: String,
     pub body_sha256: Vec<u8>,
     pub response: Vec<u8>,
     pub sealed: bool,

@@ -33,6 +33,9 @@ pub struct Settings {
     /// Directory of templates in place of those in the program
     #[arg(long, env = "FLAGSTONE_TEMPLATES_DIR")]
     templates_dir: Option<PathBuf>,
+    /// Directory of the built web client in place of the one in the program
+    #[arg(long, env = "FLAGSTONE_WEB_DIR")]
+    web_dir: Option<PathBuf>,
     /// Origins of browsers that may call, separated by commas
     #[arg(long, env = "FLAGSTONE_CORS_ORIGINS", value_delimiter = ',')]
     cors_origins: Vec<String>,
@@ -209,6 +212,14 @@ impl Settings {
         if !public_url.starts_with("http://") && !public_url.starts_with("https://") {
             problems.push("FLAGSTONE_PUBLIC_URL does not begin with https:// or http://.".to_owned());
         }
+        if let Some(web_dir) = &self.web_dir
+            && !web_dir.join("index.html").is_file()
+        {
+            problems.push(format!(
+                "FLAGSTONE_WEB_DIR: {} has no index.html: `scripts/web build` leaves the web client in clients/web/dist.",
+                web_dir.display()
+            ));
+        }
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -217,6 +228,7 @@ impl Settings {
         config.listen = listen;
         config.public_url = public_url;
         config.templates_dir.clone_from(&self.templates_dir);
+        config.web_dir.clone_from(&self.web_dir);
         config.database.app_size = self.call_connections.into();
         config.database.worker_size = self.worker_connections.into();
         config.database.read_connections = self.read_connections.into();
@@ -318,9 +330,16 @@ mod tests {
 
     #[test]
     fn production_tells_everything_that_is_missing_at_once() {
-        let arguments = ["--cors-origins", "*", "--public-url", "flagstone.example.org"];
+        let arguments = ["--cors-origins", "*", "--public-url", "flagstone.example.org", "--web-dir", "/absent"];
         let problems = settings(&arguments).config(Mode::Production, Secrets::default()).unwrap_err();
-        for wanted in ["DATABASE_URL", "FLAGSTONE_MASTER_KEY", "FLAGSTONE_CORS_ORIGINS", "FLAGSTONE_PUBLIC_URL"] {
+        let wanted = [
+            "DATABASE_URL",
+            "FLAGSTONE_MASTER_KEY",
+            "FLAGSTONE_CORS_ORIGINS",
+            "FLAGSTONE_PUBLIC_URL",
+            "FLAGSTONE_WEB_DIR",
+        ];
+        for wanted in wanted {
             assert!(problems.iter().any(|problem| problem.starts_with(wanted)), "{wanted}: {problems:?}");
         }
     }

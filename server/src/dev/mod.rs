@@ -16,6 +16,7 @@ use postgres::Postgres;
 
 use crate::bootstrap::{generate_password, write_private};
 use crate::config::{Account, Config, Mode, Secret, Secrets, Settings};
+use crate::edge::web;
 use crate::program::{fail, say, stop};
 use crate::serve;
 use crate::shutdown::Signals;
@@ -36,7 +37,7 @@ pub async fn run(settings: &Settings) -> ExitCode {
     let exit = tokio::select! {
         started = start(settings, &mut postgres) => match started {
             Ok((running, config)) => {
-                announce(&running, &config);
+                announce(&running, &config, web::is_there(&config).await);
                 signals.next().await;
                 say("Stopping. Press Ctrl-C again to end at once.");
                 stop(running, &mut signals).await
@@ -129,17 +130,35 @@ fn accounts_mut(config: &mut Config) -> Vec<&mut Account> {
     accounts
 }
 
-/// Says where it is and how to try it.
-fn announce(running: &serve::Running, config: &Config) {
+/// Says where it is, who can log in, and what to try: for somebody who has read nothing.
+fn announce(running: &serve::Running, config: &Config, has_web_client: bool) {
     let address = running.address;
-    let mut lines = vec![String::new(), format!("Flagstone is ready at http://{address}"), String::new()];
-    let mut accounts = vec![("administrator", &config.admin)];
+    let ready = if has_web_client {
+        format!("Open http://{address} in a browser.")
+    } else {
+        format!("Flagstone is ready at http://{address}, without its web client: `make up` builds that.")
+    };
+    let mut lines = vec![String::new(), ready, String::new()];
+    let mut accounts = vec![(&config.admin, "administrator: may do everything, but not approve what is their own")];
     if let Some(dev) = &config.dev_accounts {
-        accounts.extend([("developer", &dev.developer), ("approver", &dev.approver)]);
+        accounts = vec![
+            (&dev.developer, "developer: orders, changes and destroys in development"),
+            (&dev.approver, "IT engineer: approves or rejects what others order, and orders nothing"),
+            accounts[0],
+        ];
     }
-    for (what, account) in accounts {
+    for (account, can) in accounts {
         let password = account.password.as_ref().map(Secret::expose).unwrap_or_default();
-        lines.push(format!("  {what:<14} {:<10} {password}", account.username));
+        lines.push(format!("  {:<10} {password:<28} {can}", account.username));
+    }
+    if let Some(dev) = &config.dev_accounts {
+        let (developer, approver) = (&dev.developer.username, &dev.approver.username);
+        let admin = &config.admin.username;
+        lines.extend([
+            String::new(),
+            format!("To try: as {developer}, order config-bundle in development; its policy approves the plan, and you watch"),
+            format!("it happen. As {admin}, order it in production; its plan waits until {approver} approves it."),
+        ]);
     }
     let developer = config.dev_accounts.as_ref().map_or(&config.admin, |dev| &dev.developer);
     lines.extend([

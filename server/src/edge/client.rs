@@ -55,9 +55,13 @@ pub(super) fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[I
     Some(client)
 }
 
+/// What the client calls itself, without its version.
+pub(super) fn name(headers: &HeaderMap) -> Option<&str> {
+    headers.get(CLIENT)?.to_str().ok()?.split('/').next()
+}
+
 fn origin(headers: &HeaderMap, extensions: &Extensions) -> Origin {
-    let client = headers.get(CLIENT).and_then(|value| value.to_str().ok()?.split('/').next());
-    match (client, extensions.get::<Wire>()) {
+    match (name(headers), extensions.get::<Wire>()) {
         (Some("cli"), _) => Origin::Cli,
         (Some("web"), _) | (None, Some(Wire::GrpcWeb)) => Origin::Ui,
         _ => Origin::Api,

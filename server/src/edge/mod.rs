@@ -4,7 +4,7 @@
 //! → deadline (unary) → authenticate → rate limit → method options → services
 //!
 //! Requests are told apart by content type before gRPC-web, which refuses any other HTTP/1.1: gRPC and gRPC-web go through
-//! all layers, everything else (health, metrics, later pages and REST) stands beside them.
+//! all layers, everything else (health, metrics, the web client, later REST) stands beside them.
 
 mod admission;
 mod authenticate;
@@ -17,7 +17,9 @@ pub mod metrics;
 mod probes;
 mod rate;
 mod request_id;
+mod session_cookie;
 mod trace;
+pub mod web;
 
 use std::sync::Arc;
 
@@ -26,16 +28,17 @@ use axum::body::Body;
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::get;
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
 use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{ServiceBuilder, ServiceExt};
 
 pub use probes::is_ready;
+pub use session_cookie::Browser;
 
 use crate::app::App;
 use crate::services::tfstate;
@@ -107,14 +110,15 @@ fn boxed(request: http::Request<tonic::body::Body>) -> Request {
 /// Everything the server answers on its port. `grpc` holds the services.
 pub fn router(app: &Arc<App>, grpc: Routes) -> Router {
     let grpc = grpc.into_axum_router().layer(layers!(app));
+    let files = Arc::new(web::Files::of(&app.config));
     let dispatch = move |mut request: Request| {
         let wire = Wire::of(request.headers());
         request.extensions_mut().insert(wire);
-        let grpc = grpc.clone();
+        let (grpc, files) = (grpc.clone(), files.clone());
         async move {
             match wire {
                 Wire::Grpc | Wire::GrpcWeb => grpc.oneshot(request).await.into_response(),
-                Wire::Http => nothing_here(),
+                Wire::Http => web::serve(&files, request.method(), request.uri().path(), request.headers()).await,
             }
         }
     };
@@ -143,10 +147,6 @@ pub fn internal_service(app: &Arc<App>, grpc: Routes) -> Routes {
         .layer(from_fn_with_state(app.clone(), authenticate::authenticate))
         .layer(from_fn(admission::admit));
     Routes::from(grpc.into_axum_router().layer(layers))
-}
-
-fn nothing_here() -> Response {
-    (StatusCode::NOT_FOUND, "There is nothing at this address. The API is gRPC and gRPC-web.\n").into_response()
 }
 
 #[cfg(test)]

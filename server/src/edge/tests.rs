@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use flagstone_api::google::rpc;
 use flagstone_api::pb;
 use flagstone_db::testing::TestDatabase;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use prost::Message;
 
 use super::*;
@@ -294,7 +294,7 @@ async fn browsers_of_listed_origins_may_read_and_others_may_not() {
 async fn probes_tell_the_state_and_metrics_are_not_for_everybody() {
     let edge = Edge::start(|_| {}).await;
     let get = |path: &str| Request::builder().uri(path).body(Body::empty()).unwrap();
-    for (path, status) in [("/healthz", 200), ("/readyz", 200), ("/health", 200), ("/metrics", 404), ("/", 404)] {
+    for (path, status) in [("/healthz", 200), ("/readyz", 200), ("/health", 200), ("/metrics", 404), ("/v1", 404)] {
         let answer = edge.send(get(path)).await;
         assert_eq!(answer.status(), status, "{path}");
         assert!(answer.headers().contains_key("x-request-id"));

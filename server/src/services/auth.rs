@@ -3,6 +3,9 @@
 //! Login and RefreshSession have no caller yet: they find out whom they are for, then open their transaction themselves.
 //! A password never reaches the table of stored answers, not even as part of a hash: what is compared there is a digest
 //! under a key of this installation.
+//!
+//! For a browser the refresh token is put into its cookie here, around the handlers: they know only the message, so that a
+//! repeated call sets the cookie as the first one did.
 
 use std::sync::Arc;
 
@@ -13,19 +16,24 @@ use flagstone_core::{Error as CoreError, FieldViolation, Kind, Reason, Violation
 use flagstone_db::user::{Candidate, UserRow};
 use flagstone_db::{TxScope, idempotency, identity, organization, session, user};
 use hmac::{Hmac, KeyInit, Mac};
+use prost::Message;
 use serde_json::json;
 use sha2::Sha256;
+use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::attempts::Attempt;
 use crate::audit::Entry;
+use crate::call::Call;
 use crate::convert::timestamp;
 use crate::cx::{Cx, Target};
+use crate::edge::Browser;
 use crate::error::{Error, Result};
 use crate::keys::unusable;
 use crate::ledger::ObjectRef;
-use crate::rpc::unary;
+use crate::rpc::{self, unary};
+use crate::status;
 use crate::token::{self, TokenKind};
 use crate::tx::{Replay, Tx};
 
@@ -43,12 +51,82 @@ pub struct Auths(pub Arc<App>);
 
 #[tonic::async_trait]
 impl AuthService for Auths {
+    async fn login(&self, request: Request<pb::LoginRequest>) -> Result<Response<pb::LoginResponse>, Status> {
+        let browser = self.browser(&request)?;
+        let mut answer = rpc::unary(&self.0, request, login).await?;
+        if let Some(browser) = browser {
+            keep(&browser, &mut answer, |login| login.tokens.as_mut());
+        }
+        Ok(answer)
+    }
+
+    async fn refresh_session(
+        &self,
+        mut request: Request<pb::RefreshSessionRequest>,
+    ) -> Result<Response<pb::RefreshSessionResponse>, Status> {
+        let Some(mut browser) = self.browser(&request)? else {
+            return rpc::unary(&self.0, request, refresh_session).await;
+        };
+        if request.get_ref().refresh_token.is_empty() {
+            let Some(token) = browser.token.take() else { return Err(refused(&request, &no_session())) };
+            request.get_mut().refresh_token = token;
+        }
+        match rpc::unary(&self.0, request, refresh_session).await {
+            Ok(mut answer) => {
+                keep(&browser, &mut answer, |refreshed| refreshed.tokens.as_mut());
+                Ok(answer)
+            }
+            Err(mut status) => {
+                // The token will never work again. Anything else, such as too many refreshes, passes.
+                if status::is_unauthenticated(&status) {
+                    browser.forget(status.metadata_mut());
+                }
+                Err(status)
+            }
+        }
+    }
+
+    async fn logout(&self, request: Request<pb::LogoutRequest>) -> Result<Response<pb::LogoutResponse>, Status> {
+        let browser = Browser::of(&self.0.config, &request);
+        let mut answer = rpc::unary(&self.0, request, logout).await?;
+        if let Some(browser) = browser {
+            browser.forget(answer.metadata_mut());
+        }
+        Ok(answer)
+    }
+
     unary! {
-        login: pb::LoginRequest => pb::LoginResponse,
-        refresh_session: pb::RefreshSessionRequest => pb::RefreshSessionResponse,
-        logout: pb::LogoutRequest => pb::LogoutResponse,
         change_password: pb::ChangePasswordRequest => pb::ChangePasswordResponse,
     }
+}
+
+impl Auths {
+    /// The browser that calls, if it is one, on a page that may have a session.
+    fn browser<T>(&self, request: &Request<T>) -> Result<Option<Browser>, Status> {
+        let browser = Browser::of(&self.0.config, request);
+        if let Some(Err(error)) = browser.as_ref().map(Browser::admit) {
+            return Err(refused(request, &error));
+        }
+        Ok(browser)
+    }
+}
+
+fn refused<T>(request: &Request<T>, error: &CoreError) -> Status {
+    let correlation_id = request.extensions().get::<Call>().map(|call| call.correlation_id.clone()).unwrap_or_default();
+    status::from_core(error, &correlation_id)
+}
+
+/// Moves the refresh token of an answer into the browser's cookie.
+fn keep<T>(browser: &Browser, answer: &mut Response<T>, tokens: fn(&mut T) -> Option<&mut pb::TokenPair>) {
+    if let Some(tokens) = tokens(answer.get_mut()) {
+        let token = std::mem::take(&mut tokens.refresh_token);
+        browser.keep(&token, answer.metadata_mut());
+    }
+}
+
+/// The answer to a browser that has no cookie: it is not logged in.
+fn no_session() -> CoreError {
+    CoreError::new(Kind::Unauthenticated, Reason::BadCredentials, "There is no session in this browser. Log in.")
 }
 
 async fn login(cx: Cx, req: pb::LoginRequest) -> Result<pb::LoginResponse> {
@@ -124,7 +202,7 @@ fn failed_entry(cx: &Cx, user: &UserRow) -> Result<Entry> {
 async fn open_session(cx: &Cx, req: &pb::LoginRequest, candidate: &Candidate) -> Result<pb::LoginResponse> {
     let Candidate { user, organization, .. } = candidate;
     let comparable = pb::LoginRequest { password: digest(&cx.app, &req.password), ..req.clone() };
-    let mut tx = open(cx, user.organization_id, &user.username, &comparable).await?;
+    let mut tx = open(cx, user.organization_id, &user.username, &comparable, |_| false).await?;
     // Verified outside of the transaction: it must be the same password still.
     let current = user::lock(&mut tx, user.organization_id, user.id).await?;
     if !current.active || current.password_hash != user.password_hash {
@@ -169,7 +247,12 @@ async fn refresh_session(cx: Cx, req: pb::RefreshSessionRequest) -> Result<pb::R
     if let Err(exceeded) = app.limits.refreshes.take(&found.session_id) {
         return Err(exceeded.error("this session").into());
     }
-    let mut tx = open(&cx, found.organization_id, &found.username, &req).await?;
+    // A browser may have taken the cookie of an answer whose body it lost: it repeats the call with the new token.
+    let same = |answer: &[u8]| {
+        pb::RefreshSessionResponse::decode(answer)
+            .is_ok_and(|answer| answer.tokens.is_some_and(|tokens| tokens.refresh_token == req.refresh_token))
+    };
+    let mut tx = open(&cx, found.organization_id, &found.username, &req, same).await?;
     if !found.live {
         return Err(unusable().into());
     }
@@ -276,15 +359,21 @@ async fn change_password(cx: Cx, req: pb::ChangePasswordRequest) -> Result<pb::C
 }
 
 /// Opens the transaction of a call without a session, once it is known whom it is for. A call that was answered before is
-/// answered from its stored response.
-async fn open<M: flagstone_api::Mutation>(cx: &Cx, organization_id: Uuid, username: &str, message: &M) -> Result<Tx> {
+/// answered from its stored response; `same` is that of [`Replay::answer_or`].
+async fn open<M: flagstone_api::Mutation>(
+    cx: &Cx,
+    organization_id: Uuid,
+    username: &str,
+    message: &M,
+    same: impl FnOnce(&[u8]) -> bool,
+) -> Result<Tx> {
     let principal = Principal::User(UserName::stored(username)?).to_string();
     let replay = Replay::of(&cx.method, message, &principal)?;
     let tx = begin(cx, organization_id, username, replay.clone()).await?;
     if let Some(replay) = &replay
         && let Some(stored) = idempotency::claim(&tx, organization_id, &replay.principal, replay.id).await?
     {
-        return Err(replay.answer(&cx.app, organization_id, stored));
+        return Err(replay.answer_or(&cx.app, organization_id, stored, same));
     }
     Ok(tx)
 }
