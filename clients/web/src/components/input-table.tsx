@@ -2,20 +2,8 @@
 
 import type { JsonValue } from "@bufbuild/protobuf";
 import { isObject } from "~/lib/json-diff";
-import {
-  defaultOf,
-  descriptionOf,
-  itemsOf,
-  kindOf,
-  limitsOf,
-  optionsOf,
-  type Property,
-  propertiesFor,
-  type Schema,
-  schemaFor,
-  titleOf,
-  typeOf,
-} from "~/lib/schema";
+import { defaultOf, type Property, propertiesFor, type Schema, schemaFor } from "~/lib/schema";
+import { descriptionOf, itemsOf, kindOf, limitsOf, optionsOf, titleOf, typeOf } from "~/lib/schema-fields";
 import { Words } from "~/ui/words";
 import { EmptyState } from "./empty-state";
 

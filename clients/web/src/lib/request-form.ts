@@ -6,7 +6,8 @@ import type { Deployment } from "~/gen/flagstone/v1/deployment_service_pb";
 import type { Request, RequestSchema } from "~/gen/flagstone/v1/request_service_pb";
 import { isObject, MASK } from "./json-diff";
 import { unitOf } from "./names";
-import { type Schema, titleOf } from "./schema";
+import type { Schema } from "./schema";
+import { titleOf } from "./schema-fields";
 
 export type RequestInit = MessageInitShape<typeof RequestSchema>;
 

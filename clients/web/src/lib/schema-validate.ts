@@ -82,6 +82,7 @@ function sentence(error: OutputUnit, owner: Schema, root: Schema): string {
     case "enum":
       return `Choose one of ${Array.isArray(limit) ? limit.map(plain).join(", ") : ""}.`;
     case "const":
+      if (typeof limit === "boolean") return limit ? "This has to be switched on." : "This has to be switched off.";
       return `Only ${plain(limit)} is allowed here.`;
     case "minimum":
       return `At least ${amount}.`;
@@ -106,7 +107,7 @@ function sentence(error: OutputUnit, owner: Schema, root: Schema): string {
     case "maxProperties":
       return `At most ${counted(amount, "entry", "entries")}.`;
     case "pattern":
-      return `Must match the pattern \`${plainText(limit)}\`.`;
+      return `${owner.description ? "Does not have the form that is described. " : ""}Must match the pattern \`${plainText(limit)}\`.`;
     case "format":
       return `Must have the format \`${plainText(limit)}\`.`;
     case "uniqueItems":

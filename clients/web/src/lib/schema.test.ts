@@ -6,10 +6,6 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { isObject } from "./json-diff";
 import {
-  kindOf,
-  limitsOf,
-  optionsOf,
-  parseNumber,
   pathText,
   propertiesFor,
   type Schema,
@@ -17,10 +13,10 @@ import {
   setAt,
   strings,
   unknownMembers,
-  variantsOf,
   withDefaults,
   withoutSecrets,
 } from "./schema";
+import { kindOf, limitsOf, optionsOf, parseNumber, variantsOf } from "./schema-fields";
 import { validateInputs } from "./schema-validate";
 
 const TEMPLATES = join(import.meta.dirname, "../../../../templates");

@@ -3,7 +3,8 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { useEffect, useState } from "react";
 import { cn } from "~/lib/cn";
-import { defaultOf, type FieldKind, kindOf, optionsOf, parseNumber, type Schema, typeOf } from "~/lib/schema";
+import { defaultOf, type Schema } from "~/lib/schema";
+import { type FieldKind, kindOf, optionsOf, parseNumber, typeOf } from "~/lib/schema-fields";
 import { Input, Select, TextArea } from "~/ui/field";
 import { useForm } from "./context";
 

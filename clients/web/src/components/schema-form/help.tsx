@@ -1,6 +1,7 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import type { ReactNode } from "react";
-import { defaultOf, descriptionOf, limitsOf, type Schema } from "~/lib/schema";
+import { defaultOf, type Schema } from "~/lib/schema";
+import { descriptionOf, limitsOf } from "~/lib/schema-fields";
 import { Words } from "~/ui/words";
 import { useForm } from "./context";
 

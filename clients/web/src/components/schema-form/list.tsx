@@ -3,7 +3,8 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { ChevronDown, ChevronUp, Plus, Trash2 } from "lucide-react";
 import { useRef, useState } from "react";
-import { emptyOf, itemsOf, kindOf, optionsOf, type Schema } from "~/lib/schema";
+import type { Schema } from "~/lib/schema";
+import { emptyOf, itemsOf, kindOf, optionsOf } from "~/lib/schema-fields";
 import { Button, IconButton } from "~/ui/button";
 import { Checkbox } from "~/ui/field";
 import { controlId, focusWithin, messagesAt, problemsWithin, useForm } from "./context";

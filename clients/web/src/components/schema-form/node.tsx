@@ -5,18 +5,8 @@ import { Plus, Trash2 } from "lucide-react";
 import { memo, type ReactNode, useCallback, useMemo, useState } from "react";
 import type { FieldProblem } from "~/api/errors";
 import { isObject } from "~/lib/json-diff";
-import {
-  defaultOf,
-  emptyOf,
-  kindOf,
-  type Path,
-  propertiesFor,
-  type Schema,
-  schemaFor,
-  titleOf,
-  unknownMembers,
-  variantsOf,
-} from "~/lib/schema";
+import { defaultOf, type Path, propertiesFor, type Schema, schemaFor, unknownMembers } from "~/lib/schema";
+import { emptyOf, kindOf, titleOf, variantsOf } from "~/lib/schema-fields";
 import { validateInputs } from "~/lib/schema-validate";
 import { Button, IconButton } from "~/ui/button";
 import { Field, Select } from "~/ui/field";
