@@ -10,7 +10,8 @@ import { useRegisterActions } from "~/lib/shortcuts";
 import { type Decision, MAX_COMMENT, useDecision } from "~/lib/use-decision";
 import { Button } from "~/ui/button";
 import { Dialog } from "~/ui/dialog";
-import { Input, TextArea } from "~/ui/field";
+import { TextArea } from "~/ui/field";
+import { ConfirmRisk } from "./confirm-risk";
 import { EffectsPreview } from "./effects-preview";
 import { ErrorNotice } from "./error-notice";
 import { Skeleton } from "./page";
@@ -173,35 +174,38 @@ function Refused({ error, outdated }: { error: unknown; outdated: Decision["outd
 
 /** The dry run before the approval; where something is destroyed at high risk, the code has to be typed. */
 function ApproveDialog({ approval, decision, close }: { approval: Approval; decision: Decision; close: () => void }) {
-  const [typed, setTyped] = useState("");
-  const typedId = useId();
   const { requestCode, requestKind, tier, plan, state } = approval;
-  const mustType = isHighRisk(requestKind, tier) && (plan?.destroy ?? 0) > 0;
-  const isOpen = state === ApprovalState.PENDING;
+  const error = decision.error ?? decision.dryRunError;
+  const busy = decision.busy === "approve" && "Approving";
+  const shared = {
+    open: state === ApprovalState.PENDING || error != null,
+    onOpenChange: (open: boolean) => !open && close(),
+    title: `Approve ${requestCode}`,
+    description: plan && `${planSentence(plan)} in ${tierWord(tier).toLowerCase()}.`,
+  };
+  if (isHighRisk(requestKind, tier) && (plan?.destroy ?? 0) > 0) {
+    return (
+      <ConfirmRisk
+        {...shared}
+        confirmText={requestCode}
+        action="Approve plan"
+        effects={decision.changed ? undefined : decision.effects}
+        onConfirm={decision.approve}
+        busy={busy}
+        error={error}
+      />
+    );
+  }
   const reason =
     (decision.changed && "The plan changed: look at it first.") ||
-    (!decision.effects && "The dry run has not answered yet.") ||
-    (mustType && typed.trim() !== requestCode && `Type ${requestCode} first.`);
-  const approve = () => {
-    if (!reason && isOpen && !decision.busy) decision.approve();
-  };
-  const error = decision.error ?? decision.dryRunError;
+    (!decision.effects && "The dry run has not answered yet.");
   return (
     <Dialog
-      open={isOpen || error != null}
-      onOpenChange={(open) => !open && close()}
-      title={`Approve ${requestCode}`}
-      description={plan && `${planSentence(plan)} in ${tierWord(tier).toLowerCase()}.`}
+      {...shared}
       footer={
         <>
           <Button onClick={close}>Keep it waiting</Button>
-          <Button
-            variant={mustType ? "danger" : "primary"}
-            reason={reason}
-            busy={decision.busy === "approve" && "Approving"}
-            onClick={approve}
-            autoFocus={!mustType}
-          >
+          <Button variant="primary" reason={reason} busy={busy} onClick={decision.approve} autoFocus>
             Approve plan
           </Button>
         </>
@@ -211,25 +215,8 @@ function ApproveDialog({ approval, decision, close }: { approval: Approval; deci
         {error != null && (
           <Refused error={error} outdated={decision.outdated ?? (decision.changed ? "changed" : undefined)} />
         )}
-        {decision.effects ? (
-          <EffectsPreview effects={decision.effects} />
-        ) : (
-          decision.dryRunError == null && <Skeleton lines={4} />
-        )}
-        {mustType && (
-          <div className="flex flex-col gap-1">
-            <label htmlFor={typedId} className="font-medium">
-              Type <code>{requestCode}</code> to approve what it destroys
-            </label>
-            <Input
-              id={typedId}
-              autoComplete="off"
-              value={typed}
-              onChange={(event) => setTyped(event.target.value)}
-              onKeyDown={(event) => event.key === "Enter" && approve()}
-            />
-          </div>
-        )}
+        {decision.effects && <EffectsPreview effects={decision.effects} />}
+        {!decision.effects && decision.dryRunError == null && <Skeleton lines={4} />}
       </div>
     </Dialog>
   );

@@ -16,7 +16,7 @@ import {
   TriangleAlert,
   Unlink,
 } from "lucide-react";
-import { type KeyboardEvent, type ReactNode, useRef, useState } from "react";
+import { type KeyboardEvent, memo, type ReactNode, useRef, useState } from "react";
 import { type AttributeChange, ResourceAction, type ResourceChange } from "~/gen/flagstone/v1/request_service_pb";
 import { cn } from "~/lib/cn";
 import { count } from "~/lib/format";
@@ -56,6 +56,9 @@ const ACTIONS: Partial<Record<ResourceAction, ActionLook>> = {
   [ResourceAction.READ]: { verb: "Reads", icon: Eye, classes: "text-muted", note: "during the apply" },
 };
 
+/** The height of a row of one line, so that measuring it changes nothing. */
+const ROW = 33;
+
 /** Fewer rows than this are all drawn: the browser's own search finds them. */
 const DRAW_ALL = 150;
 
@@ -71,7 +74,7 @@ export function PlanTree({ rows, onToggle }: PlanTreeProps) {
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => frame.current,
-    estimateSize: () => 32,
+    estimateSize: () => ROW,
     getItemKey: (index) => rows[index]?.key ?? index,
     overscan: rows.length <= DRAW_ALL ? DRAW_ALL : 12,
   });
@@ -178,7 +181,8 @@ function levelOf(row: PlanRow | undefined): number {
   return row?.kind === "group" ? 1 : row?.kind === "resource" ? 2 : 3;
 }
 
-function RowContent({ row }: { row: PlanRow }) {
+/** Drawn once: a row that scrolls along does not change. */
+const RowContent = memo(function RowContent({ row }: { row: PlanRow }) {
   switch (row.kind) {
     case "group": {
       const { verb, icon: Icon, classes, note } = ACTIONS[row.action] ?? UNKNOWN;
@@ -200,7 +204,7 @@ function RowContent({ row }: { row: PlanRow }) {
     case "empty":
       return <p className="pl-12 text-muted">No attribute changes.</p>;
   }
-}
+});
 
 function Chevron({ open }: { open: boolean }) {
   const Icon = open ? ChevronDown : ChevronRight;
