@@ -1,5 +1,5 @@
 // A job's log as a page follows it: where it ends, its steps, and the lines around what is looked at. Lines live outside
-// of React; pages hear at most once per frame that something changed.
+// of React; pages hear a few times per second at most that something changed.
 
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import {
@@ -24,6 +24,12 @@ const DOWNLOAD_PAGE = 2_000;
 
 /** How long what is looked at must stand still before its lines are fetched: a drag passes a million lines. */
 const REST = 50;
+
+/** Time between two drawings of what comes: nobody reads faster, and a new screen of lines takes time to lay out. */
+const DRAWS = 80;
+
+/** How long lines are read before the page gets its turn. */
+const SLICE = 8;
 
 /** Lines that could not be fetched are asked for again after this. */
 const AGAIN = 2_000;
@@ -66,9 +72,10 @@ export class JobLog {
   readonly #store = new LogStore();
   readonly #listeners = new Set<() => void>();
   #head = NOTHING;
-  /** What came since the last frame. */
+  /** What came since it was last shown. */
   #waiting: LogLine[] = [];
-  #frame = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #shown = 0;
   #abort: AbortController | undefined;
   #rest: ReturnType<typeof setTimeout> | undefined;
   #wanted = "";
@@ -108,8 +115,8 @@ export class JobLog {
     );
     return () => {
       this.#abort?.abort();
-      cancelAnimationFrame(this.#frame);
-      this.#frame = 0;
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
       this.#show();
     };
   }
@@ -176,7 +183,15 @@ export class JobLog {
       if (this.#seeksError) void this.#seekFirstError();
     }
     if (last === 0) this.#set({ open: true });
-    yield* client.tailJobLogs({ name: this.name, cursor: String(this.#came), follow: true }, { signal });
+    const tail = client.tailJobLogs({ name: this.name, cursor: String(this.#came), follow: true }, { signal });
+    // What the network has brought at once would be read at once, and nothing be drawn meanwhile.
+    let since = performance.now();
+    for await (const message of tail) {
+      yield message;
+      if (performance.now() - since < SLICE) continue;
+      await nextTask();
+      since = performance.now();
+    }
   }
 
   #hear(event: TailJobLogsResponse["event"]): Heard {
@@ -196,16 +211,19 @@ export class JobLog {
       this.#came = Number(line.seq);
       this.#waiting.push(readLine(line));
     }
-    this.#frame ||= requestAnimationFrame(() => {
-      this.#frame = 0;
+    if (this.#timer !== undefined) return;
+    const pause = Math.max(0, this.#shown + DRAWS - performance.now());
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
       this.#show();
-    });
+    }, pause);
   }
 
   /** Puts what came where it is seen. */
   #show(): void {
     const lines = this.#waiting;
     this.#waiting = [];
+    this.#shown = performance.now();
     const last = lines.at(-1);
     if (!last) return;
     for (const line of lines) this.#store.append(line);
@@ -284,6 +302,11 @@ export class JobLog {
     this.#head = { ...this.#head, ...change, version: this.#head.version + 1 };
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Lets the browser draw and hear its person first. */
+function nextTask(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 function placeOf({ seq, attempt, step, time }: LogLine): Place {

@@ -2,6 +2,7 @@ import { createClient } from "@connectrpc/connect";
 import { createConnectQueryKey, useQuery } from "@connectrpc/connect-query";
 import { useEffect } from "react";
 import { type Job, JobService, type WatchJobResponse } from "~/gen/flagstone/v1/job_service_pb";
+import { type Request, RequestService } from "~/gen/flagstone/v1/request_service_pb";
 import { transport } from "./client";
 import { setLiveStatus } from "./live";
 import { queryClient, refreshObjects } from "./queries";
@@ -42,4 +43,9 @@ export function useJob(name: string) {
     return () => abort.abort();
   }, [name]);
   return query;
+}
+
+/** The request that a job works for; `undefined` while it is not known, or where one may not read it. */
+export function useJobRequest({ subject }: Job): Request | undefined {
+  return useQuery(RequestService.method.getRequest, { name: subject }, { staleTime: 60_000 }).data;
 }

@@ -2,6 +2,7 @@ import { useMutation } from "@connectrpc/connect-query";
 import { Ban } from "lucide-react";
 import { useState } from "react";
 import { refreshObjects } from "~/api/queries";
+import { useJobRequest } from "~/api/use-job";
 import { type Job, JobService, JobState } from "~/gen/flagstone/v1/job_service_pb";
 import { isOver } from "~/lib/job-steps";
 import { useMe, usePermissions } from "~/lib/me";
@@ -9,6 +10,12 @@ import { useRegisterActions } from "~/lib/shortcuts";
 import { useRequestId } from "~/lib/use-request-id";
 import { Button } from "~/ui/button";
 import { ConfirmRisk } from "./confirm-risk";
+
+const WHAT_HAPPENS: Partial<Record<JobState, string>> = {
+  [JobState.RUNNING]:
+    "The engine is asked to stop, and is stopped where it does not. What it has changed by then stays.",
+  [JobState.QUEUED]: "It has not begun: nothing is changed.",
+};
 
 /** Asks for the end of a job, after its dry run. */
 export function CancelJob({ job }: { job: Job }) {
@@ -30,7 +37,6 @@ export function CancelJob({ job }: { job: Job }) {
     setOpen(true);
   };
   useRegisterActions(reason ? [] : [{ label: "Cancel job", group: "Job", run: begin }]);
-  const isRunning = job.state === JobState.RUNNING;
   return (
     <>
       <Button icon={<Ban aria-hidden className="size-4" />} onClick={begin} reason={reason}>
@@ -40,11 +46,8 @@ export function CancelJob({ job }: { job: Job }) {
         open={open}
         onOpenChange={setOpen}
         title="Cancel this job?"
-        description={
-          isRunning
-            ? "The engine is asked to stop, and is stopped where it does not. What it has changed by then stays."
-            : "It has not begun: nothing was changed."
-        }
+        description={reason ?? WHAT_HAPPENS[job.state] ?? "Nothing of it runs: it is over at once."}
+        reason={reason}
         action="Cancel job"
         effects={dryRun.data?.effects}
         // No etag: progress changes the job many times a second, and what is meant stays the same.
@@ -60,10 +63,12 @@ export function CancelJob({ job }: { job: Job }) {
 /** Why it cannot be cancelled now. */
 function useReason(job: Job): string | undefined {
   const me = useMe();
+  const request = useJobRequest(job);
   const { holds, missing } = usePermissions();
   if (isOver(job.state)) return "This job is over.";
   if (job.state === JobState.CANCELLING) return "Its end was asked for already.";
-  const isOwn = me !== undefined && job.trigger === me.name;
+  // A job is one's own with the request it works for, whoever started it.
+  const isOwn = me !== undefined && request?.requester === me.name;
   if (isOwn && holds("user:jobs:cancel:own", job.businessUnit)) return undefined;
   return missing("business_unit:jobs:cancel", job.businessUnit);
 }

@@ -18,6 +18,8 @@ export interface ConfirmRiskProps {
   action: string;
   /** What the dry run said; `undefined` while it runs. */
   effects: Effects | undefined;
+  /** Why it is not possible any more: things went on while the dialog was open. */
+  reason?: string | undefined;
   onConfirm: () => void;
   /** What it waits for once confirmed. */
   busy?: string | false;
@@ -41,7 +43,8 @@ function Confirmation(props: ConfirmRiskProps) {
   const [typed, setTyped] = useState("");
   const hasFailed = error !== undefined && error !== null;
   const isTyped = confirmText === undefined || typed.trim() === confirmText;
-  const reason = effects === undefined ? "The dry run is not done." : !isTyped && `Type ${confirmText} first.`;
+  const reason =
+    props.reason ?? (effects === undefined ? "The dry run is not done." : !isTyped && `Type ${confirmText} first.`);
   return (
     <form
       className="flex flex-col gap-4"

@@ -4,7 +4,8 @@ import { Trash2 } from "lucide-react";
 import { useState } from "react";
 import { refreshObjects } from "~/api/queries";
 import type { Deployment } from "~/gen/flagstone/v1/deployment_service_pb";
-import { RequestService } from "~/gen/flagstone/v1/request_service_pb";
+import type { Effects } from "~/gen/flagstone/v1/effects_pb";
+import { type PreviewRequestResponse, RequestService } from "~/gen/flagstone/v1/request_service_pb";
 import { permissionFor, stateReason } from "~/lib/deployment-words";
 import { count } from "~/lib/format";
 import { usePermissions } from "~/lib/me";
@@ -24,6 +25,8 @@ export function DestroyDeployment({ deployment }: { deployment: Deployment }) {
   const [open, setOpen] = useState(false);
   const requestId = useRequestId(["destroy", name, deployment.etag]);
   const dryRun = useMutation(RequestService.method.createRequest);
+  // The dry run ends where the plan begins; who will have to approve is known before.
+  const preview = useMutation(RequestService.method.previewRequest);
   const destroy = useMutation(RequestService.method.createRequest, {
     onSuccess: ({ code }) => {
       requestId.renew();
@@ -32,7 +35,10 @@ export function DestroyDeployment({ deployment }: { deployment: Deployment }) {
     },
   });
   const request = { payload: { case: "destroy" as const, value: { deployment: name } } };
-  const look = () => dryRun.mutate({ parent: unit, request, validateOnly: true, requestId: crypto.randomUUID() });
+  const look = () => {
+    dryRun.mutate({ parent: unit, request, validateOnly: true, requestId: crypto.randomUUID() });
+    preview.mutate({ parent: unit, request });
+  };
   const begin = () => {
     destroy.reset();
     look();
@@ -61,12 +67,20 @@ export function DestroyDeployment({ deployment }: { deployment: Deployment }) {
         }
         confirmText={idOf(name)}
         action={`Destroy ${what}`}
-        effects={dryRun.data?.effects}
+        reason={destroy.isPending ? undefined : reason}
+        effects={withApprovals(dryRun.data?.effects, preview.data)}
         onConfirm={() => destroy.mutate({ parent: unit, request, requestId: requestId.id })}
         busy={destroy.isPending && "Sending the request"}
-        error={destroy.error ?? dryRun.error}
+        error={destroy.error ?? dryRun.error ?? preview.error}
         onRetry={destroy.error ? undefined : look}
       />
     </>
   );
+}
+
+/** What the dry run and the preview say together; nothing until both have answered. */
+function withApprovals(effects: Effects | undefined, preview: PreviewRequestResponse | undefined): Effects | undefined {
+  if (!effects || !preview) return undefined;
+  const { approvals, policyResults } = preview;
+  return effects.approvals.length > 0 ? effects : { ...effects, approvals, policyResults };
 }

@@ -146,7 +146,7 @@ export function LogViewport(props: LogViewportProps) {
       onScroll={onScroll}
       onKeyDown={onKeyDown}
       className={cn(
-        "h-full overflow-y-scroll overscroll-contain font-mono text-sm leading-5 [overflow-wrap:normal] [scrollbar-gutter:stable]",
+        "h-full overflow-y-scroll overscroll-contain font-mono text-sm leading-5 [font-variant-ligatures:none] [overflow-wrap:normal] [scrollbar-gutter:stable]",
         wrap ? "overflow-x-hidden" : "overflow-x-auto",
       )}
     >

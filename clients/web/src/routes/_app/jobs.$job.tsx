@@ -1,8 +1,7 @@
-import { useQuery } from "@connectrpc/connect-query";
 import { createFileRoute } from "@tanstack/react-router";
 import { CircleX } from "lucide-react";
 import { useCallback } from "react";
-import { useJob } from "~/api/use-job";
+import { useJob, useJobRequest } from "~/api/use-job";
 import { useJobLog, useLogHead } from "~/api/use-job-log";
 import { CancelJob } from "~/components/cancel-job";
 import { jobTitle } from "~/components/job-list";
@@ -17,7 +16,6 @@ import { ResourceName } from "~/components/resource-name";
 import { ProgressLine, StateBadge } from "~/components/state-badge";
 import { WhyWaiting } from "~/components/why-waiting";
 import { ErrorClass, type Job, JobState } from "~/gen/flagstone/v1/job_service_pb";
-import { RequestService } from "~/gen/flagstone/v1/request_service_pb";
 import { formatBytes, formatMillis, millis, sentence } from "~/lib/format";
 import { isOver } from "~/lib/job-steps";
 import { idOf } from "~/lib/names";
@@ -154,8 +152,7 @@ function JobFacts({ job }: { job: Job }) {
 
 /** The request it works for, by the code that people know. */
 function RequestOf({ job }: { job: Job }) {
-  const { data } = useQuery(RequestService.method.getRequest, { name: job.subject }, { staleTime: 60_000 });
-  return <ResourceName name={job.subject}>{data?.code ?? "See the request"}</ResourceName>;
+  return <ResourceName name={job.subject}>{useJobRequest(job)?.code ?? "See the request"}</ResourceName>;
 }
 
 function Took({ job }: { job: Job }) {
