@@ -4,14 +4,14 @@ import { createClient } from "@connectrpc/connect";
 import { useEffect, useSyncExternalStore } from "react";
 import { WatchService } from "~/gen/flagstone/v1/watch_service_pb";
 import { transport } from "./client";
-import { refreshAll, refreshObjects } from "./queries";
+import { type ObjectType, refreshAll, refreshObjects } from "./queries";
 import { follow, type StreamStatus } from "./stream";
 
 /** What a page shows: everything of these types, or only these objects. */
 export interface Shown {
   /** `businessUnits/{bu}`; everything that the caller may read where left out. */
   parent?: string;
-  types?: readonly string[];
+  types?: readonly ObjectType[];
   objects?: readonly string[];
 }
 

@@ -17,12 +17,11 @@ export const queryClient = new QueryClient({
   },
 });
 
-/** The services whose answers may differ after a change of an object of a type, as the change events name it. */
-const SERVICES: Record<string, readonly string[]> = {
+/** The services whose answers may differ after a change of an object of a type; every type that WatchService knows. */
+const SERVICES = {
   request: ["RequestService", "ApprovalService", "DeploymentService", "JobService"],
   approval: ["ApprovalService", "RequestService"],
   deployment: ["DeploymentService", "EnvironmentService"],
-  revision: ["DeploymentService"],
   workspace: ["WorkspaceService"],
   job: ["JobService", "RequestService", "DeploymentService"],
   environment: ["EnvironmentService"],
@@ -31,8 +30,10 @@ const SERVICES: Record<string, readonly string[]> = {
   approval_policy: ["ApprovalPolicyService"],
   business_unit: ["BusinessUnitService"],
   user: ["UserService", "AccessService"],
-  role: ["AccessService"],
-};
+} satisfies Record<string, readonly string[]>;
+
+/** A kind of object that can be watched. */
+export type ObjectType = keyof typeof SERVICES;
 
 const THROTTLE = 150;
 let pending = new Set<string>();
@@ -40,7 +41,10 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 
 /** Asks again for what the pages show of these object types. Many changes at once are one question. */
 export function refreshObjects(types: Iterable<string>): void {
-  for (const type of types) for (const service of SERVICES[type] ?? []) pending.add(`flagstone.v1.${service}`);
+  for (const type of types) {
+    // A newer server may know more.
+    for (const service of SERVICES[type as ObjectType] ?? []) pending.add(`flagstone.v1.${service}`);
+  }
   // Whatever changes is also in the feed and in the audit.
   pending.add("flagstone.v1.WatchService");
   pending.add("flagstone.v1.AuditService");

@@ -2,7 +2,6 @@ import { useQuery } from "@connectrpc/connect-query";
 import { Link } from "@tanstack/react-router";
 import { ChangeAction } from "~/gen/flagstone/v1/effects_pb";
 import { type ChangeEvent, WatchService } from "~/gen/flagstone/v1/watch_service_pb";
-import { sentence } from "~/lib/format";
 import { idOf, routeOf } from "~/lib/names";
 import { useParent } from "~/lib/unit";
 import { PrincipalChip } from "./principal-chip";
@@ -15,10 +14,14 @@ const VERBS: Record<number, string> = {
   [ChangeAction.DELETED]: "removed",
 };
 
-/** What happened lately in the chosen unit, as far as the caller may see it. */
+/** What happened lately to the deployments of the chosen unit, as far as the caller may see it. */
 export function Activity({ size }: { size: number }) {
   const parent = useParent();
-  const events = useQuery(WatchService.method.listChangeEvents, { parent, pageSize: size });
+  const events = useQuery(WatchService.method.listChangeEvents, {
+    parent,
+    pageSize: size,
+    filter: `object_type = "deployment"`,
+  });
   return (
     <QueryView query={events} title="The changes could not be read" lines={4}>
       {({ changeEvents }) =>
@@ -38,7 +41,7 @@ export function Activity({ size }: { size: number }) {
 
 function Entry({ event }: { event: ChangeEvent }) {
   const place = routeOf(event.object);
-  const object = `${sentence(event.objectType)} ${idOf(event.object).slice(0, 24)}`;
+  const object = idOf(event.object);
   return (
     <li className="flex flex-col border-line border-b py-1.5">
       <span className="truncate">
@@ -51,7 +54,7 @@ function Entry({ event }: { event: ChangeEvent }) {
         )}{" "}
         <span className="text-muted">
           {VERBS[event.action]}
-          {event.fields.includes("state") && event.action === ChangeAction.UPDATED ? ": state" : ""}
+          {event.fields.includes("state") && event.action === ChangeAction.UPDATED ? " state" : ""}
         </span>
       </span>
       <span className="flex items-center gap-2 text-muted text-sm">

@@ -45,7 +45,7 @@ export const Route = createFileRoute("/_app/b/$bu/deployments/$deployment")({
 });
 
 /** What changes here with it. */
-const TYPES = ["deployment", "revision", "request", "job", "workspace"];
+const TYPES = ["deployment", "request", "job", "workspace"] as const;
 
 function DeploymentPage() {
   const { bu, deployment: id } = Route.useParams();
