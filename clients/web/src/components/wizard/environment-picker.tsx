@@ -100,7 +100,10 @@ export function EnvironmentField({
                       <span className={why ? "min-w-0 text-muted" : "min-w-0 font-medium"} dir="auto">
                         {displayName || idOf(name)}
                       </span>
-                      <TierBadge tier={tier} />
+                      {/* An environment is often called like its tier: said once. */}
+                      <span aria-hidden={(displayName || idOf(name)).toLowerCase() === tierOf(tier) || undefined}>
+                        <TierBadge tier={tier} />
+                      </span>
                       {region && <span className="text-muted text-sm">{region}</span>}
                       {why && <span className="w-full pl-6 text-muted text-sm">{why}</span>}
                     </label>

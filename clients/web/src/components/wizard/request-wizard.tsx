@@ -83,6 +83,7 @@ export function RequestWizard(props: RequestWizardProps) {
   const preview = usePreview(form.unit, request);
   const [touched, setTouched] = useState<ReadonlySet<string>>(new Set());
   const [showAll, setShowAll] = useState(false);
+  const [isWaiting, setIsWaiting] = useState(false);
   const [unread, setUnread] = useState<readonly FieldProblem[]>([]);
   const summary = useRef<HTMLDivElement>(null);
   const prefix = inputsField(kind);
@@ -134,18 +135,32 @@ export function RequestWizard(props: RequestWizardProps) {
     // The form may only now come back.
     setTimeout(() => focusField(anchorOf(problem.field, kind)), step === "configure" ? 0 : 120);
   };
-  const next = () => {
-    if (step === "review") {
-      if (!blocked && !send.busy) send.run();
-      return;
-    }
+  const goOn = () => {
     if (all.length === 0) {
+      setShowAll(false);
       onStep("review");
       return;
     }
     setShowAll(true);
     requestAnimationFrame(() => summary.current?.focus());
   };
+  const next = () => {
+    if (step === "review") {
+      if (!blocked && !send.busy) send.run();
+    } else if (preview.isChecking && form.unit !== "") {
+      // The verdict there is may be about what was typed before.
+      setIsWaiting(true);
+    } else {
+      goOn();
+    }
+  };
+  const goOnLatest = useRef(goOn);
+  goOnLatest.current = goOn;
+  useEffect(() => {
+    if (!isWaiting || preview.isChecking) return;
+    setIsWaiting(false);
+    goOnLatest.current();
+  }, [isWaiting, preview.isChecking]);
   const link = (problem: FieldProblem) => (
     <>
       <button
@@ -236,7 +251,7 @@ export function RequestWizard(props: RequestWizardProps) {
           <div className="sticky bottom-14 z-10 flex flex-wrap items-center gap-2 border-line border-t bg-canvas py-3 md:bottom-0">
             <Button
               variant="primary"
-              busy={step === "review" && send.busy}
+              busy={step === "review" ? send.busy : isWaiting && "Checking"}
               reason={step === "review" && blocked}
               onClick={next}
             >

@@ -83,11 +83,14 @@ function OrderRoute() {
       <Order key={version.data.name} template={template.data} version={version.data} initial={initial} user={me.name} />
     );
   }
+  const retry = () => {
+    for (const query of [template, version, units, source]) if (query.isError) void query.refetch();
+  };
   const isUnpublished = template.data && !number;
   return (
     <Page title={`Order ${id}`} crumbs={[{ to: "/templates", label: "Templates" }]}>
       {error ? (
-        <ErrorNotice error={error} title="The template could not be read" onRetry={() => window.location.reload()} />
+        <ErrorNotice error={error} title="The template could not be read" onRetry={retry} />
       ) : isUnpublished ? (
         <p>No version of this template is published yet, so it cannot be ordered.</p>
       ) : (
