@@ -19,7 +19,7 @@ import {
 import { type KeyboardEvent, memo, type ReactNode, useRef, useState } from "react";
 import { type AttributeChange, ResourceAction, type ResourceChange } from "~/gen/flagstone/v1/request_service_pb";
 import { cn } from "~/lib/cn";
-import { count } from "~/lib/format";
+import { count, formatNumber } from "~/lib/format";
 import { jsonOf } from "~/lib/json-diff";
 import type { PlanRow } from "~/lib/plan";
 import { ValueView } from "./values";
@@ -191,7 +191,8 @@ const RowContent = memo(function RowContent({ row }: { row: PlanRow }) {
           <Chevron open={row.open} />
           <Icon aria-hidden className={cn("size-4 shrink-0", classes)} />
           <span className="font-semibold">
-            {verb} {count(row.count, "resource")}
+            {verb} {row.count < row.total && `${formatNumber(row.count)} of `}
+            {count(row.total, "resource")}
           </span>
           {note && <span className="text-muted text-sm">{note}</span>}
         </div>

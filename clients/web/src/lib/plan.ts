@@ -76,7 +76,7 @@ export function openAtFirst(changes: readonly ResourceChange[]): Set<string> {
 }
 
 export type PlanRow =
-  | { kind: "group"; key: string; action: ResourceAction; count: number; open: boolean }
+  | { kind: "group"; key: string; action: ResourceAction; count: number; total: number; open: boolean }
   | { kind: "resource"; key: string; change: ResourceChange; open: boolean; position: number; siblings: number }
   | { kind: "attribute"; key: string; change: ResourceChange; attribute: AttributeChange }
   | { kind: "empty"; key: string };
@@ -100,7 +100,7 @@ export function rowsOf(
     const shown = only ? members.filter(({ change }) => only.has(change)) : members;
     if (shown.length === 0) continue;
     const isOpen = !state.closed.has(action);
-    rows.push({ kind: "group", key: `${action}`, action, count: shown.length, open: isOpen });
+    rows.push({ kind: "group", key: `${action}`, action, count: shown.length, total: changes.length, open: isOpen });
     if (!isOpen) continue;
     shown.forEach(({ change, key }, position) => {
       const open = state.open.has(key);
