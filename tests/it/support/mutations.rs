@@ -125,6 +125,14 @@ impl Stage {
                 }
                 (cast.approver.clone(), message)
             }
+            "SetActiveBusinessUnit" => {
+                let caller = self.app.user(&self.id("chooses"), &[("viewer", "sandbox")]).await;
+                let chosen =
+                    pb::SetActiveBusinessUnitRequest { business_unit: cast.unit.clone(), ..Default::default() };
+                // Its one text names a unit: another body chooses none.
+                let other = Some(method.request_of(&pb::SetActiveBusinessUnitRequest::default()));
+                return Prepared { caller, request: method.request_of(&chosen), other, ends_session: false };
+            }
             "UpdateApprovalPolicy" => {
                 let policy = approval_policy(&cast.admin).await;
                 let approval_policy =

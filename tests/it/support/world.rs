@@ -78,6 +78,7 @@ impl World {
             ("businessUnits/*/environments/*", format!("{}/environments/development", cast.unit)),
             ("businessUnits/*/requests/*", changed.name.clone()),
             ("businessUnits/*/deployments/*", changed.deployment.clone()),
+            ("businessUnits/*/deployments/*/workspace", format!("{}/workspace", changed.deployment)),
             ("businessUnits/*/deployments/*/revisions/*", format!("{}/revisions/1", changed.deployment)),
             ("approvals/*", changed.approval.clone()),
             ("jobs/*", changed.jobs.last().expect("a completed request has jobs").clone()),
@@ -201,7 +202,8 @@ pub async fn approval_policy(caller: &Caller) -> pb::ApprovalPolicy {
     policies.into_iter().next().expect("approval policies ship")
 }
 
-/// What a world has two of only so that its lists have pages: an older version of each template.
+/// What a world has two of only so that its lists have pages: an older version of each template, and two states of each
+/// deployment, whose engine the scripted runner does not run.
 async fn more_pages(app: &TestApp) {
     run(
         &app.sql,
@@ -209,7 +211,16 @@ async fn more_pages(app: &TestApp) {
            output_schema, entrypoint, artifact_sha256, artifact_size, soft_timeout_seconds, hard_timeout_seconds, state, creator)
          SELECT gen_random_uuid(), organization_id, template_id, '0.9.0', '0' || sort_key, engine, manifest, input_schema,
            output_schema, entrypoint, artifact_sha256, artifact_size, soft_timeout_seconds, hard_timeout_seconds, state, creator
-         FROM template_versions WHERE version = '1.0.0' ON CONFLICT DO NOTHING",
+         FROM template_versions WHERE version = '1.0.0' ON CONFLICT DO NOTHING;
+         INSERT INTO workspaces (deployment_id, organization_id, business_unit_id, engine, lineage, serial)
+         SELECT id, organization_id, business_unit_id, 'TERRAFORM', 'scripted', 2 FROM deployments WHERE provisioned
+         ON CONFLICT DO NOTHING;
+         INSERT INTO workspace_states (organization_id, deployment_id, serial, fence, lineage, ciphertext, sha256,
+           resource_count, job_id, state, time)
+         SELECT DISTINCT ON (d.id, n) d.organization_id, d.id, n, 1, 'scripted', '', sha256(n::text::bytea), n, j.id,
+           'STORED', d.create_time + n * interval '1 second'
+         FROM deployments d JOIN jobs j ON j.deployment_id = d.id CROSS JOIN generate_series(1, 2) AS n
+         WHERE d.provisioned ORDER BY d.id, n, j.create_time ON CONFLICT DO NOTHING",
     )
     .await;
 }
