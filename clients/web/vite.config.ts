@@ -23,8 +23,8 @@ export default defineConfig({
   server: {
     port: Number(process.env.PORT ?? 7480),
     strictPort: true,
-    // To the browser the page and the API are one origin, as in production.
-    proxy: { "^/(flagstone|grpc)\\.": { target: server, changeOrigin: true } },
+    // To the browser the page and the API are one origin, as in production; to the server too, which compares the two.
+    proxy: { "^/(flagstone|grpc)\\.": { target: server, changeOrigin: false } },
   },
   test: {
     environment: "jsdom",

@@ -142,7 +142,7 @@ fn announce(running: &serve::Running, config: &Config, has_web_client: bool) {
     let mut accounts = vec![(&config.admin, "administrator: may do everything, but not approve what is their own")];
     if let Some(dev) = &config.dev_accounts {
         accounts = vec![
-            (&dev.developer, "developer: orders, changes and destroys in development"),
+            (&dev.developer, "senior engineer: orders, changes and destroys in development and staging"),
             (&dev.approver, "IT engineer: approves or rejects what others order, and orders nothing"),
             accounts[0],
         ];
@@ -153,11 +153,10 @@ fn announce(running: &serve::Running, config: &Config, has_web_client: bool) {
     }
     if let Some(dev) = &config.dev_accounts {
         let (developer, approver) = (&dev.developer.username, &dev.approver.username);
-        let admin = &config.admin.username;
         lines.extend([
             String::new(),
-            format!("To try: as {developer}, order config-bundle in development; its policy approves the plan, and you watch"),
-            format!("it happen. As {admin}, order it in production; its plan waits until {approver} approves it."),
+            format!("To try: as {developer}, order config-bundle in development; its policy approves the plan, and you watch it"),
+            format!("happen. Order it in staging, and its plan waits until {approver} approves it (in a private window)."),
         ]);
     }
     let developer = config.dev_accounts.as_ref().map_or(&config.admin, |dev| &dev.developer);

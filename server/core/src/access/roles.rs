@@ -60,8 +60,8 @@ impl RoleTemplate {
 }
 
 /// The roles that ship.
-pub fn role_templates() -> [&'static RoleTemplate; 5] {
-    [&PLATFORM_ADMIN, &BU_OWNER, &DEVELOPER, &IT_ENGINEER, &VIEWER]
+pub fn role_templates() -> [&'static RoleTemplate; 6] {
+    [&PLATFORM_ADMIN, &BU_OWNER, &SENIOR_ENGINEER, &DEVELOPER, &IT_ENGINEER, &VIEWER]
 }
 
 /// A role that ships, by its id.
@@ -96,6 +96,26 @@ static BU_OWNER: RoleTemplate = RoleTemplate {
     restriction: Restriction::None,
     includes: None,
     holds: &["business_unit:*"],
+    except: &[],
+};
+
+static SENIOR_ENGINEER: RoleTemplate = RoleTemplate {
+    id: "senior-engineer",
+    key: "SENIOR_ENGINEER",
+    display_name: "Senior engineer",
+    description: "Requests and changes what the own team runs in development and staging; reads everything of the business unit.",
+    scope: RoleScope::BusinessUnit,
+    restriction: Restriction::OwnTeam,
+    includes: Some(&DEVELOPER),
+    holds: &[
+        "business_unit:deployments:{create,update,delete}:staging",
+        "business_unit:environments:{provision,update}:staging",
+        "business_unit:deployments:hold",
+        "business_unit:drift:detect",
+        "business_unit:drift:remediate:{development,staging}",
+        "business_unit:workspaces:plan",
+        "business_unit:pipelines:sync",
+    ],
     except: &[],
 };
 
