@@ -160,14 +160,12 @@ export function Shell({ children }: { children: ReactNode }) {
           <button
             type="button"
             onClick={() => setPaletteOpen(true)}
-            aria-label="Search and commands"
+            aria-keyshortcuts="Control+K"
             className="hidden h-8 w-52 items-center gap-2 rounded-md border border-line-strong px-2 text-muted hover:border-faint sm:flex"
           >
             <Search className="size-4" aria-hidden />
             <span className="flex-1 text-left">Search</span>
-            <span className="text-sm" aria-hidden>
-              Ctrl K
-            </span>
+            <span className="text-sm">Ctrl K</span>
           </button>
           <IconButton label="Search and commands" className="sm:hidden" onClick={() => setPaletteOpen(true)}>
             <Search />
