@@ -188,7 +188,7 @@ export function EditRequest({ request: first, user, step, onStep, refresh }: Edi
               schema,
             }}
           >
-            <DryRun query={dryRun} />
+            <DryRun query={dryRun} sendError={error} />
           </Review>
         }
         send={

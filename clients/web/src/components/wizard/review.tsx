@@ -8,10 +8,10 @@ import { idOf, partOf } from "~/lib/names";
 import { type FormKind, type RequestForm, requestOf } from "~/lib/request-form";
 import { type Schema, withDefaults, withoutSecrets } from "~/lib/schema";
 import { EffectsPreview } from "../effects-preview";
-import { ErrorNotice } from "../error-notice";
 import { Facts, Section, Skeleton } from "../page";
 import { ResourceName } from "../resource-name";
 import { ValuesDiff, ValuesView } from "../values";
+import { Refusal } from "./refusal";
 
 export interface ReviewProps {
   kind: FormKind;
@@ -102,17 +102,17 @@ function Made() {
 /** What sending it would do. */
 export function DryRun({
   query,
+  sendError,
 }: {
-  query: { data: { effects?: Effects } | undefined; error: unknown; isFetching: boolean; refetch: () => unknown };
+  query: { data: { effects?: Effects } | undefined; error: unknown };
+  /** Why it was not sent: then the dry run has nothing to add. */
+  sendError: unknown;
 }) {
+  if (query.error != null && sendError != null) return null;
   return (
     <Section title="What sending it does">
       {query.error != null ? (
-        <ErrorNotice
-          error={query.error}
-          title="Sending it as it is would not work"
-          onRetry={() => void query.refetch()}
-        />
+        <Refusal error={query.error} title="Sending it as it is would not work" />
       ) : query.data?.effects ? (
         <EffectsPreview effects={query.data.effects} />
       ) : (

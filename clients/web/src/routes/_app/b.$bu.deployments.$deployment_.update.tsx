@@ -176,7 +176,7 @@ function UpdateDeployment({ deployment, user }: { deployment: Deployment; user: 
               schema: now.data?.inputSchema ?? schema,
             }}
           >
-            <DryRun query={dryRun} />
+            <DryRun query={dryRun} sendError={create.error} />
           </Review>
         }
         send={{ label: `Change ${id}`, busy: create.isPending && !isDraft && "Sending", run: () => send(false) }}

@@ -185,7 +185,7 @@ function Order({
         below={(shown) => <WhyFields form={current} change={change} shown={shown} />}
         review={
           <Review kind="create" form={current} schema={schema}>
-            <DryRun query={dryRun} />
+            <DryRun query={dryRun} sendError={create.error} />
           </Review>
         }
         send={{
