@@ -233,7 +233,7 @@ export function Group({ schema, path, value, problems, title, required, actions,
       }
       className="flex min-w-0 flex-col gap-2 outline-offset-4"
     >
-      <legend className="sr-only">{title}</legend>
+      <legend className="sr-only">{required ? `${title}, required` : title}</legend>
       <div className="flex min-h-7 items-start justify-between gap-2">
         <div className="min-w-0">
           <p className="font-medium" aria-hidden dir="auto">
