@@ -6,11 +6,13 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { session, transport } from "~/api/client";
 import { queryClient } from "~/api/queries";
+import { markMissingCode } from "~/lib/missing-code";
 import { allowInjectedStyles } from "~/lib/nonce";
 import { applyTheme } from "~/lib/theme";
 import { TooltipProvider } from "~/ui/tooltip";
 import { router } from "./router";
 
+markMissingCode();
 allowInjectedStyles();
 applyTheme();
 void session.start();

@@ -16,6 +16,8 @@ export interface FieldProblem {
 /** An error as people see it. */
 export interface Problem {
   code: Code;
+  /** True where no answer came: the network is cut, or the server is down. */
+  unreachable: boolean;
   /** Unspecified where the answer did not come from Flagstone, for instance when the network is cut. */
   reason: ErrorReason;
   /** What happened and what to do, in the server's words. */
@@ -32,14 +34,16 @@ export interface Problem {
 /** Reads the typed details of an error. */
 export function problemOf(error: unknown): Problem {
   const cause = ConnectError.from(error);
+  const unreachable = error instanceof ConnectError && isUnreachable(cause);
   const info = cause.findDetails(ErrorInfoSchema)[0];
   const name = info ? (`${info.reason}` as keyof typeof ErrorReason) : undefined;
   const fields = cause.findDetails(BadRequestSchema).flatMap((detail) => detail.fieldViolations);
   const delay = cause.findDetails(RetryInfoSchema)[0]?.retryDelay;
   return {
     code: cause.code,
+    unreachable,
     reason: (name && ErrorReason[name]) || ErrorReason.UNSPECIFIED,
-    message: isUnreachable(cause) ? "The server cannot be reached." : cause.rawMessage,
+    message: unreachable ? "The server cannot be reached." : cause.rawMessage,
     fields: fields.map(({ field, description }) => ({ field, message: description })),
     violations: cause.findDetails(PolicyViolationsSchema).flatMap((detail) => detail.violations),
     metadata: info?.metadata ?? {},

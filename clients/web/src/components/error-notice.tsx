@@ -87,18 +87,18 @@ function Denied({ permission, scope }: { permission: string; scope: string }) {
   );
 }
 
-function iconOf({ code, reason }: Problem) {
+function iconOf({ code, unreachable }: Problem) {
   if (code === Code.PermissionDenied) return Lock;
   if (code === Code.NotFound) return SearchX;
-  if (reason === ErrorReason.UNSPECIFIED || code === Code.Unavailable) return CloudOff;
+  if (unreachable || code === Code.Unavailable) return CloudOff;
   return CircleAlert;
 }
 
-function headingOf({ code, reason }: Problem): string {
+function headingOf({ code, reason, unreachable }: Problem): string {
   if (code === Code.PermissionDenied) return "You may not do this";
   if (code === Code.NotFound) return "There is nothing here";
   if (code === Code.Internal && reason === ErrorReason.INTERNAL) return "Something went wrong on our side";
-  if (reason === ErrorReason.UNSPECIFIED || code === Code.Unavailable) return "No connection";
+  if (unreachable || code === Code.Unavailable) return "No connection";
   if (code === Code.ResourceExhausted) return "Too much at once";
   if (code === Code.Aborted) return "Somebody was faster";
   return "This did not work";

@@ -1,4 +1,6 @@
 import { type ErrorComponentProps, Link } from "@tanstack/react-router";
+import { useCallback, useEffect, useState } from "react";
+import { isMissingCode } from "~/lib/missing-code";
 import { buttonClass } from "~/ui/button";
 import { EmptyState } from "./empty-state";
 import { ErrorNotice } from "./error-notice";
@@ -6,14 +8,36 @@ import { Page, Skeleton } from "./page";
 
 /** A page that failed while it was drawn, or whose code could not be loaded. */
 export function ErrorPage({ error, reset }: ErrorComponentProps) {
-  // A new release has other file names: a page that is not loaded yet is only found after a reload.
-  const isStale = /dynamically imported module|module script/i.test(error instanceof Error ? error.message : "");
+  if (isMissingCode(error)) return <MissingCodePage />;
   return (
-    <Page title={isStale ? "There is a newer version" : "This page failed"}>
+    <Page title="This page failed">
+      <ErrorNotice error={error} onRetry={reset} />
+    </Page>
+  );
+}
+
+/** The code of a page is not there: the network is cut, or a new release gave its file another name. */
+function MissingCodePage() {
+  const [isReachable, setIsReachable] = useState<boolean>();
+  const look = useCallback(async () => {
+    const answer = await fetch("/healthz", { cache: "no-store" }).catch(() => undefined);
+    setIsReachable(answer?.ok ?? false);
+    return answer?.ok;
+  }, []);
+  useEffect(() => void look(), [look]);
+  // Reloading without a server would leave nothing but the browser's own error.
+  const retry = async () => {
+    if (await look()) window.location.reload();
+  };
+  if (isReachable === undefined) return <PendingPage />;
+  return (
+    <Page title={isReachable ? "There is a newer version" : "No connection"}>
       <ErrorNotice
-        error={error}
-        title={isStale ? "Flagstone was updated since this page was opened" : undefined}
-        onRetry={isStale ? () => window.location.reload() : reset}
+        error={
+          new Error(isReachable ? "Flagstone was updated since this page was opened." : "The server cannot be reached.")
+        }
+        title="The page could not be loaded"
+        onRetry={() => void retry()}
       />
     </Page>
   );
