@@ -86,7 +86,7 @@ function LineText({ line, sought, wrap }: LogLineRowProps & { line: LogLine }) {
       dir="ltr"
       className={cn(
         "px-3 [unicode-bidi:isolate]",
-        wrap ? "min-w-0 flex-1 whitespace-pre-wrap" : "whitespace-pre",
+        wrap ? "min-w-0 flex-1 whitespace-pre-wrap [overflow-wrap:anywhere]" : "whitespace-pre",
         line.level === LogLevel.ERROR && "text-failed",
         (line.redrawn || line.level === LogLevel.DEBUG) && "text-muted",
         line.stream === LogStream.SYSTEM && !line.isGap && line.level !== LogLevel.ERROR && "text-muted",

@@ -38,7 +38,7 @@ export interface LogToolbarProps {
   /** Place of the match that one has stepped to, from 0; -1 before the first step. */
   current: number;
   /** Goes to the next match; to the first one of a search that has only begun as soon as it is found. */
-  onStep: (by: 1 | -1) => void;
+  onStep: (by: 1 | -1, text?: string) => void;
   wrap: boolean;
   onWrap: () => void;
   stuck: boolean;
@@ -75,7 +75,7 @@ export function LogToolbar(props: LogToolbarProps) {
         pressed={Boolean(address.only)}
         onClick={() => onAddress({ only: !address.only })}
       />
-      <span className="w-48">
+      <span className="w-44">
         <Select
           aria-label="Level"
           value={address.level ?? ""}
@@ -90,26 +90,27 @@ export function LogToolbar(props: LogToolbarProps) {
           <option value="error">Errors</option>
         </Select>
       </span>
-      <div className="flex-1" />
-      <IconButton
-        label={wrap ? "Do not wrap long lines" : "Wrap long lines"}
-        shortcut="w"
-        aria-pressed={wrap}
-        onClick={onWrap}
-        className="aria-pressed:bg-active aria-pressed:text-ink"
-      >
-        <WrapText />
-      </IconButton>
-      <IconButton
-        label="Go to the end and follow"
-        shortcut="l"
-        aria-pressed={stuck}
-        onClick={onStick}
-        className="aria-pressed:bg-active aria-pressed:text-ink"
-      >
-        <ArrowDownToLine />
-      </IconButton>
-      {children}
+      <div className="ml-auto flex items-center gap-2">
+        <IconButton
+          label={wrap ? "Do not wrap long lines" : "Wrap long lines"}
+          shortcut="w"
+          aria-pressed={wrap}
+          onClick={onWrap}
+          className="aria-pressed:bg-active aria-pressed:text-ink"
+        >
+          <WrapText />
+        </IconButton>
+        <IconButton
+          label="Go to the end and follow"
+          shortcut="l"
+          aria-pressed={stuck}
+          onClick={onStick}
+          className="aria-pressed:bg-active aria-pressed:text-ink"
+        >
+          <ArrowDownToLine />
+        </IconButton>
+        {children}
+      </div>
     </div>
   );
 }
@@ -152,7 +153,7 @@ function SearchField({
           if (event.key !== "Enter") return;
           event.preventDefault();
           ask(text);
-          onStep(event.shiftKey ? -1 : 1);
+          onStep(event.shiftKey ? -1 : 1, text);
         }}
         className={cn(controlClass, "pl-7")}
       />

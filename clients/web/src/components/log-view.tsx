@@ -3,10 +3,11 @@
 import { CircleAlert } from "lucide-react";
 import { type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
 import type { JobLog, LogHead } from "~/api/job-log";
-import { useJobLog, useLogHead } from "~/api/use-job-log";
+import { useLogHead } from "~/api/use-job-log";
 import { type Job, JobState, LogStream } from "~/gen/flagstone/v1/job_service_pb";
 import { count, exactTime, formatNumber } from "~/lib/format";
 import { plainText } from "~/lib/log-ansi";
+import type { LogLine } from "~/lib/log-line";
 import { type Run, runKey } from "~/lib/log-outline";
 import { LogRows } from "~/lib/log-rows";
 import type { LogSearch } from "~/lib/log-search";
@@ -25,29 +26,18 @@ const WRAP = "flagstone.log.wrap";
 /** Longest part of a line that widens the rows: what is longer is cut. */
 const COLUMNS_MAX = 2_040;
 
-/** The log of a job, where the page has nothing else to do with it. */
-export function LogView({ job }: { job: Job }) {
-  const log = useJobLog(job.name);
-  const [address, setAddress] = useState<LogAddress>({});
-  return (
-    <LogPanel
-      job={job}
-      log={log}
-      address={address}
-      onAddress={(change) => setAddress((before) => ({ ...before, ...change }))}
-    />
-  );
-}
-
-export interface LogPanelProps {
+export interface LogViewProps {
   job: Job;
   log: JobLog;
   address: LogAddress;
   onAddress: (change: Partial<LogAddress>) => void;
+  /** Where the page sends its reader; another object sends them again. */
+  goal?: { line: number } | undefined;
 }
 
-/** A log with its toolbar. */
-export function LogPanel({ job, log, address, onAddress }: LogPanelProps) {
+/** A log with its toolbar. `log` is followed by the page. */
+export function LogView(props: LogViewProps) {
+  const { job, log } = props;
   const head = useLogHead(log);
   const mayHaveFailed = job.state !== JobState.SUCCEEDED;
   useEffect(() => {
@@ -80,13 +70,13 @@ export function LogPanel({ job, log, address, onAddress }: LogPanelProps) {
             </EmptyState>
           </div>
         ) : (
-          <OpenLog job={job} log={log} head={head} address={address} onAddress={onAddress} />
+          <OpenLog {...props} head={head} />
         ))}
     </section>
   );
 }
 
-function OpenLog({ job, log, head, address, onAddress }: LogPanelProps & { head: LogHead }) {
+function OpenLog({ job, log, head, address, onAddress, goal: sent }: LogViewProps & { head: LogHead }) {
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
   const [stuck, setStuck] = useState(address.line === undefined);
   const [leftAt, setLeftAt] = useState(head.end);
@@ -124,11 +114,15 @@ function OpenLog({ job, log, head, address, onAddress }: LogPanelProps & { head:
     setGoal(seq);
   };
   const selected = address.line;
-  const lastSelected = useRef(selected);
+  const isOnly = only !== undefined;
+  const last = useRef({ selected, sent, isOnly });
   useEffect(() => {
-    if (selected !== undefined && selected !== lastSelected.current) setGoal(selected);
-    lastSelected.current = selected;
-  }, [selected]);
+    const before = last.current;
+    last.current = { selected, sent, isOnly };
+    if (sent && sent !== before.sent) setGoal(sent.line);
+    // Between all lines and those that are found, the reader's own line stays in view.
+    else if (selected !== undefined && (selected !== before.selected || isOnly !== before.isOnly)) setGoal(selected);
+  }, [selected, sent, isOnly]);
 
   const select = (seq: number) => {
     const line = Math.min(Math.max(seq, 1), head.end);
@@ -143,14 +137,16 @@ function OpenLog({ job, log, head, address, onAddress }: LogPanelProps & { head:
     const seq = found[next];
     if (seq !== undefined) show(seq);
   };
-  /** A step that waits for the search to find what it goes to. */
-  const [owed, setOwed] = useState<1 | -1>();
+  /** A step that waits for the search to begin and to find what it goes to. */
+  const [owed, setOwed] = useState<{ by: 1 | -1; text: string }>();
+  const sought = address.q ?? "";
+  const step = (by: 1 | -1, text = sought) => setOwed({ by, text });
   useEffect(() => {
-    if (owed === undefined || !search) return;
+    if (!owed || !search || owed.text !== sought) return;
     const isFound = search.done || search.paused || (search.found.at(-1) ?? 0) >= firstSeen.current;
     if (!isFound) return;
     setOwed(undefined);
-    if (search.found.length > 0) go(owed, search);
+    if (search.found.length > 0) go(owed.by, search);
   });
   const toggleWrap = () => {
     localStorage.setItem(WRAP, wrap ? "0" : "1");
@@ -164,8 +160,8 @@ function OpenLog({ job, log, head, address, onAddress }: LogPanelProps & { head:
   };
   useRegisterActions([
     { label: "Search the log", group: "Log", keys: "f", run: () => input.current?.focus() },
-    { label: "Next match", group: "Log", keys: "n", run: () => setOwed(1) },
-    { label: "Previous match", group: "Log", keys: "N", run: () => setOwed(-1) },
+    { label: "Next match", group: "Log", keys: "n", run: () => step(1) },
+    { label: "Previous match", group: "Log", keys: "N", run: () => step(-1) },
     { label: "Wrap long lines", group: "Log", keys: "w", run: toggleWrap },
     { label: "Go to the end and follow", group: "Log", keys: "l", run: () => onStuck(true) },
     ...(firstError ? [{ label: "Go to the first error", group: "Log", keys: "e", run: toFirstError }] : []),
@@ -183,6 +179,7 @@ function OpenLog({ job, log, head, address, onAddress }: LogPanelProps & { head:
     if (longest > columns) setColumns(Math.min(longest, COLUMNS_MAX));
   };
   const lineAt = (seq: number, index: number) => only?.line(index) ?? log.line(seq);
+  const find = (seq: number) => lineOf(only, seq) ?? log.line(seq);
   const matched = search && current >= 0 ? search.found[current] : undefined;
   const query = useMemo(() => addressWithout(address), [address]);
   const lineRow = (seq: number, index: number) => (
@@ -192,7 +189,7 @@ function OpenLog({ job, log, head, address, onAddress }: LogPanelProps & { head:
       line={lineAt(seq, index)}
       href={`?${query}line=${seq}`}
       selected={seq === selected}
-      sought={address.not ? "" : (address.q ?? "")}
+      sought={address.not ? "" : sought}
       current={seq === matched}
       wrap={wrap}
     />
@@ -223,7 +220,7 @@ function OpenLog({ job, log, head, address, onAddress }: LogPanelProps & { head:
   // Of a thousand lines that pass, few are looked at so closely: the time is written when somebody points at one.
   const onPoint = (event: MouseEvent) => {
     const row = (event.target as HTMLElement).closest<HTMLElement>("[data-seq]");
-    const line = row && log.line(Number(row.dataset.seq));
+    const line = row && find(Number(row.dataset.seq));
     if (row && line && !row.title) row.title = exactTime(line.time);
   };
   const arrow = (event: React.KeyboardEvent) => {
@@ -240,7 +237,7 @@ function OpenLog({ job, log, head, address, onAddress }: LogPanelProps & { head:
         onAddress={onAddress}
         search={search}
         current={current}
-        onStep={setOwed}
+        onStep={step}
         wrap={wrap}
         onWrap={toggleWrap}
         stuck={stuck}
@@ -290,15 +287,13 @@ function OpenLog({ job, log, head, address, onAddress }: LogPanelProps & { head:
           </button>
         )}
       </div>
-      <LogStatus log={log} head={head} stuck={stuck} selected={selected} />
+      <LogStatus head={head} stuck={stuck} line={selected === undefined ? undefined : find(selected)} />
     </>
   );
 }
 
 /** How far the log is, and what the selected line is. */
-function LogStatus(props: { log: JobLog; head: LogHead; stuck: boolean; selected: number | undefined }) {
-  const { log, head, stuck, selected } = props;
-  const line = selected === undefined ? undefined : log.line(selected);
+function LogStatus({ head, stuck, line }: { head: LogHead; stuck: boolean; line: LogLine | undefined }) {
   return (
     <div className="flex min-h-7 flex-wrap items-center justify-between gap-x-4 border-line border-t px-3 text-muted text-sm">
       <span className="tabular-nums">
@@ -322,6 +317,12 @@ function statusWord({ complete, status }: LogHead, stuck: boolean): string {
   if (status === "reconnecting") return "reconnecting, no line is lost";
   if (status === "paused") return "paused while the tab is hidden";
   return status === "failed" ? "not live" : "connecting";
+}
+
+/** A found line by its number. */
+function lineOf(search: LogSearch | undefined, seq: number): LogLine | undefined {
+  const line = search?.line(search.indexFrom(seq));
+  return line?.seq === seq ? line : undefined;
 }
 
 /** Numbers of the lines in some rows. */

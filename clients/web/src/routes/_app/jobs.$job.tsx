@@ -1,13 +1,13 @@
 import { createFileRoute } from "@tanstack/react-router";
 import { CircleX } from "lucide-react";
-import { useCallback } from "react";
+import { useCallback, useState } from "react";
 import { useJob, useJobRequest } from "~/api/use-job";
 import { useJobLog, useLogHead } from "~/api/use-job-log";
 import { CancelJob } from "~/components/cancel-job";
 import { jobTitle } from "~/components/job-list";
 import { JobSteps } from "~/components/job-steps";
 import type { LogAddress } from "~/components/log-toolbar";
-import { LogPanel } from "~/components/log-view";
+import { LogView } from "~/components/log-view";
 import { Facts, Page, Section } from "~/components/page";
 import { PrincipalChip } from "~/components/principal-chip";
 import { QueryView } from "~/components/query-view";
@@ -57,6 +57,11 @@ function LoadedJob({ job }: { job: Job }) {
       void navigate({ search: (before) => ({ ...before, ...change }), replace: true, resetScroll: false }),
     [navigate],
   );
+  const [goal, setGoal] = useState<{ line: number }>();
+  const goTo = (line: number) => {
+    onAddress({ line, only: undefined });
+    setGoal({ line });
+  };
   const over = isOver(job.state);
   const { progress } = job;
   return (
@@ -76,10 +81,10 @@ function LoadedJob({ job }: { job: Job }) {
       {!over && job.state !== JobState.RUNNING && <WhyWaiting name={job.name} />}
       <div className="grid min-w-0 gap-x-6 gap-y-4 lg:grid-cols-[256px_minmax(0,1fr)] lg:grid-rows-[auto_1fr]">
         <Section title="Steps">
-          <JobSteps job={job} head={head} onGo={(line) => onAddress({ line, only: undefined })} />
+          <JobSteps job={job} head={head} onGo={goTo} />
         </Section>
         <div className="min-w-0 lg:col-start-2 lg:row-span-2 lg:row-start-1">
-          <LogPanel job={job} log={log} address={address} onAddress={onAddress} />
+          <LogView job={job} log={log} address={address} onAddress={onAddress} goal={goal} />
         </div>
         <Section title="Details">
           <JobFacts job={job} />
