@@ -68,7 +68,9 @@ fn fields(method: &Method) -> Vec<(String, String)> {
 fn pairs(ours: &World, theirs: &World, pattern: &str) -> Vec<Pair> {
     let foreign = theirs.name(pattern).to_owned();
     let mut segments: Vec<String> = foreign.split('/').map(str::to_owned).collect();
-    let last = segments.len() - 1;
+    // The last that is an id: a workspace has none of its own.
+    let forms: Vec<&str> = pattern.split('/').collect();
+    let last = forms.iter().rposition(|form| *form == "*").expect("a pattern has an id");
     let never_last = with(&segments, last, &never(&segments[last]));
     let mut pairs = Vec::new();
     if pattern.starts_with("businessUnits/*/") {

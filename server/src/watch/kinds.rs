@@ -116,15 +116,15 @@ mod tests {
         let id = Uuid::nil();
         for name in [
             "businessUnits/a".to_owned(),
-            "businessUnits/a/environments/b".to_owned(),
+            "businessUnits/a/environments/dev".to_owned(),
             "businessUnits/a/requests/R-42".to_owned(),
-            "businessUnits/a/deployments/b".to_owned(),
-            "businessUnits/a/deployments/b/workspace".to_owned(),
+            "businessUnits/a/deployments/web".to_owned(),
+            "businessUnits/a/deployments/web/workspace".to_owned(),
             format!("approvals/{id}"),
             format!("jobs/{id}"),
-            "approvalPolicies/a".to_owned(),
-            "templates/a".to_owned(),
-            "templates/a/versions/1.0.0".to_owned(),
+            "approvalPolicies/dev".to_owned(),
+            "templates/s3".to_owned(),
+            "templates/s3/versions/1.0.0".to_owned(),
             "users/a".to_owned(),
         ] {
             assert_eq!(KINDS.iter().filter(|kind| (kind.is_name)(&name)).count(), 1, "{name}");
