@@ -3,7 +3,7 @@
 import { expect, type Locator, type Page } from "@playwright/test";
 
 /** The state in the head of an object's page. */
-export const stateOf = (page: Page): Locator => page.getByRole("main").locator("header [data-state]").first();
+export const stateOf = (page: Page): Locator => page.getByRole("main").locator("header span[data-state]").first();
 
 /** Where one decides. */
 export const decisionOf = (page: Page): Locator => page.getByRole("region", { name: "Decision" });
@@ -45,10 +45,17 @@ export async function fillTags(page: Page): Promise<void> {
   }
 }
 
-/** Looks at what was filled in and sends it; answers with the request's code. */
-export async function reviewAndSend(page: Page, send: string | RegExp): Promise<string> {
+/** Goes on to the second step, once the platform has nothing against it. */
+export async function review(page: Page): Promise<void> {
+  const verdict = page.getByRole("complementary", { name: "Verdict" });
+  await expect(verdict.getByRole("status").filter({ hasText: /^Can be/ })).toBeVisible();
   await page.getByRole("button", { name: "Review request" }).click();
   await expect(page).toHaveURL(/step=review/);
+}
+
+/** Looks at what was filled in and sends it; answers with the request's code. */
+export async function reviewAndSend(page: Page, send: string | RegExp): Promise<string> {
+  await review(page);
   await page.getByRole("button", { name: send }).click();
   return codeOf(page);
 }

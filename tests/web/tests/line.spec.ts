@@ -4,7 +4,7 @@ import type { Page } from "@playwright/test";
 import { RequestState } from "~gen/flagstone/v1/request_service_pb";
 import { bundle, endSession, expect, type Server, test } from "../support/fixtures";
 import { noTerraform } from "../support/machine";
-import { codeOf, decisionOf, fillBundle, fillTags, reviewAndSend, shownLines, stateOf } from "../support/steps";
+import { codeOf, decisionOf, fillBundle, fillTags, review, reviewAndSend, shownLines, stateOf } from "../support/steps";
 
 test.skip(noTerraform() !== false, noTerraform() || "");
 
@@ -58,7 +58,7 @@ test("J5: ordered, rejected with a reason, ordered again, approved, followed thr
   await expect(stateOf(dev)).toHaveText("Completed");
   const outputs = dev.getByRole("region", { name: "Outputs" });
   await expect(outputs).toContainText("entries_count");
-  await expect(outputs.getByText(/[0-9a-f]{40}$/)).toHaveCount(0);
+  await expect(outputs.getByText(/(?<![0-9a-f])[0-9a-f]{40}$/)).toHaveCount(0);
 });
 
 /** Reads a whole log from its first line: every number once, and what was printed in its order. */
@@ -91,9 +91,9 @@ test("J6: what happens to one deployment does not touch another", async ({ serve
 
   await test.step("2. A is updated", async () => {
     await dev.goto("/b/sandbox/deployments/j6-a");
-    await dev.getByRole("main").getByRole("link", { name: "Update" }).click();
+    await dev.getByRole("main").getByRole("link", { name: "Update deployment" }).click();
     await dev.getByRole("textbox", { name: "Value of key" }).fill("2");
-    const code = await reviewAndSend(dev, /^Update/);
+    const code = await reviewAndSend(dev, /^Change/);
     await approve(approver, code);
     await expect(stateOf(dev)).toHaveText("Completed");
     expect((await person.deployment("j6-b")).currentRevision).toBe(1);
@@ -103,11 +103,8 @@ test("J6: what happens to one deployment does not touch another", async ({ serve
     const other = await as("dev", "/b/sandbox/deployments/j6-a/update");
     await other.getByRole("textbox", { name: "Value of key" }).fill("4");
     const first = await person.update("j6-a", bundle("3"));
-    await other.getByRole("button", { name: "Review request" }).click();
-    await other
-      .getByRole("button", { name: /^Update/ })
-      .last()
-      .click();
+    await review(other);
+    await other.getByRole("button", { name: "Change j6-a" }).click();
     await expect(other.getByRole("alert").first()).toContainText(first.code);
     await expect(other.getByRole("link", { name: first.code }).first()).toBeVisible();
     await other.getByRole("button", { name: "Save draft" }).click();
@@ -121,7 +118,7 @@ test("J6: what happens to one deployment does not touch another", async ({ serve
   await test.step("3. B is destroyed after a dry run, by typing its id", async () => {
     const before = await person.deployment("j6-a");
     await dev.goto("/b/sandbox/deployments/j6-b");
-    await dev.getByRole("main").getByRole("button", { name: "Destroy" }).click();
+    await dev.getByRole("main").getByRole("button", { name: "Destroy deployment" }).click();
     const dialog = dev.getByRole("dialog");
     const destroy = dialog.getByRole("button", { name: /^Destroy/ });
     await expect(destroy).toHaveAttribute("aria-disabled", "true");
@@ -160,9 +157,7 @@ test("J6: what happens to one deployment does not touch another", async ({ serve
 async function approve(approver: Page, code: string): Promise<void> {
   await approver.goto(`/requests/${code}`);
   await decisionOf(approver).getByRole("button", { name: "Approve plan" }).click();
-  const dialog = approver.getByRole("dialog");
-  // What destroys asks once more.
-  await expect(dialog.or(decisionOf(approver)).first()).toBeVisible();
+  await expect(decisionOf(approver)).toBeHidden();
 }
 
 test("the whole line without a mouse", async ({ server, as }) => {
@@ -181,7 +176,7 @@ test("the whole line without a mouse", async ({ server, as }) => {
   await dev.keyboard.type("Configuration bundle");
   await expect(dev.getByRole("option", { name: /Configuration bundle/ }).first()).toBeVisible();
   await press(dev, "Enter");
-  await expect(dev).toHaveURL(/\/templates\/config-bundle$/);
+  await expect(dev.getByRole("link", { name: /^Order \d/ })).toBeVisible();
   await press(dev, "o");
   await expect(dev).toHaveURL(/\/order/);
 
@@ -201,7 +196,7 @@ test("the whole line without a mouse", async ({ server, as }) => {
     ["owner", "dev"],
     ["purpose", "tests"],
   ] as const)
-    await type(dev, key, value);
+    await type(dev, new RegExp(`^${key}`), value);
   await press(dev, "Control+Enter");
   await expect(dev).toHaveURL(/step=review/);
   await expect(dev.getByText("The dry run")).toBeHidden();
@@ -232,7 +227,7 @@ test("the whole line without a mouse", async ({ server, as }) => {
   await tabTo(dev, new RegExp(id));
   await press(dev, "Enter");
   await expect(dev).toHaveURL(new RegExp(`/deployments/${id}`));
-  await tabTo(dev, "Destroy");
+  await tabTo(dev, "Destroy deployment");
   await press(dev, "Enter");
   await expect(dev.getByRole("dialog")).toBeVisible();
   await tabTo(dev, /^Type/);
@@ -256,13 +251,14 @@ async function tabTo(page: Page, name: RegExp | string): Promise<void> {
   const targets = ["link", "button", "textbox", "radio", "checkbox", "combobox", "searchbox", "spinbutton"] as const;
   for (let presses = 0; presses < 150; presses += 1) {
     await page.keyboard.press("Tab");
-    const focused = page.locator(":focus");
+    // What only hands the focus on is never seen.
+    const focused = page.locator(":focus:not([data-radix-focus-guard], [role=dialog])");
     if ((await focused.count()) === 0) continue;
-    const outline = await focused.evaluate((element) => {
+    const unseen = await focused.evaluate((element) => {
       const { outlineStyle, boxShadow } = getComputedStyle(element);
-      return outlineStyle !== "none" || boxShadow !== "none";
+      return outlineStyle === "none" && boxShadow === "none" ? element.outerHTML.slice(0, 200) : undefined;
     });
-    expect(outline, "the focus is visible").toBe(true);
+    expect(unseen, "the focus is visible").toBeUndefined();
     for (const role of targets) {
       const exact = typeof name === "string";
       if (await focused.and(page.getByRole(role, { name, exact })).count()) return;
@@ -278,8 +274,7 @@ test("the back button walks through the wizard and loses nothing", async ({ as }
     .last()
     .click();
   await fillBundle(page, { id: "back-and-forth", entries: { key: "value" } });
-  await page.getByRole("button", { name: "Review request" }).click();
-  await expect(page).toHaveURL(/step=review/);
+  await review(page);
   await page.goBack();
   await expect(page).not.toHaveURL(/step=review/);
   await expect(page.getByRole("textbox", { name: "Value of key" })).toHaveValue("value");
@@ -313,7 +308,7 @@ test("what is wrong is told beside its field, by the server's own words", async 
 test("two clicks on the button make one request", async ({ server, as }) => {
   const page = await as("dev", "/templates/config-bundle/order");
   await fillBundle(page, { id: "clicked-twice", entries: { key: "1" } });
-  await page.getByRole("button", { name: "Review request" }).click();
+  await review(page);
   await page.getByRole("button", { name: /^Order Configuration bundle/ }).dblclick();
   await codeOf(page);
   expect(await requestsOf(server, "clicked-twice")).toBe(1);

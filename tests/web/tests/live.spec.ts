@@ -1,6 +1,8 @@
-import type { Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 import { RequestState } from "~gen/flagstone/v1/request_service_pb";
 import { expect, test } from "../support/fixtures";
+import { noTerraform } from "../support/machine";
+import { codeOf, decisionOf, fillBundle, review, stateOf } from "../support/steps";
 import { Wire } from "../support/wire";
 
 /** The indicator of the page's stream. */
@@ -78,4 +80,88 @@ test("a hidden tab closes its stream and catches up when it is shown", async ({ 
   await dev.until((await dev.request(`businessUnits/sandbox/requests/${code}`)).name, RequestState.PLANNING);
   await setHidden(false);
   await expect(page.getByRole("link", { name: code })).toBeVisible();
+});
+
+test("two people side by side see each other's changes within a second", async ({ server, as }) => {
+  test.skip(noTerraform() !== false, noTerraform() || "");
+  const person = await server.person("dev");
+  const dev = await as("dev", "/requests?unit=sandbox");
+  const approver = await as("approver", "/approvals");
+  for (const page of [dev, approver]) await expect(stream(page)).toHaveText("Live");
+  const delays: Record<string, number> = {};
+  /** From the server's answer to one person to what the other person sees. */
+  const measured = async (what: string, answered: Promise<unknown>, ...seen: Locator[]) => {
+    const [began, ...ends] = await Promise.all(
+      [answered, ...seen.map((locator) => expect(locator).toBeVisible())].map((one) =>
+        one.then(() => performance.now()),
+      ),
+    );
+    delays[what] = Math.max(...ends) - (began ?? 0);
+  };
+
+  const ordered = person.order({ id: "side-by-side" });
+  await measured("ordered", ordered, dev.getByRole("link", { name: (await ordered).code, exact: true }));
+  const { code, name } = await ordered;
+  await dev.goto(`/requests/${code}`);
+  const waits = person.until(name, RequestState.PENDING_APPROVAL);
+  const inbox = approver.getByRole("link", { name: new RegExp(`^${code} `) });
+  await measured("needs approval", waits, inbox, stateOf(dev).and(dev.getByText("Needs approval")));
+  await inbox.click();
+  const approve = decisionOf(approver).getByRole("button", { name: "Approve plan" });
+  await expect(approve).toBeVisible();
+  const answer = approver.waitForResponse(/ApprovalService\/ApproveApproval/);
+  await Promise.all([
+    measured("approved", answer, stateOf(dev).and(dev.getByText(/^(Approved|Applying|Completed)$/))),
+    approve.click(),
+  ]);
+  await measured("completed", person.until(name, RequestState.COMPLETED), stateOf(dev).and(dev.getByText("Completed")));
+  console.log(
+    `milliseconds until the other person sees it: ${JSON.stringify(delays, (_, value) => (typeof value === "number" ? Math.round(value) : value))}`,
+  );
+  for (const [what, delay] of Object.entries(delays)) expect.soft(delay, what).toBeLessThan(1_000);
+});
+
+test("a slow network loses nothing and sends nothing twice", async ({ server, as }) => {
+  const wire = await Wire.to(server);
+  try {
+    const page = await as("dev", "/templates/config-bundle/order", { baseURL: wire.address });
+    wire.slow(400);
+    await fillBundle(page, { id: "over-a-slow-wire", entries: { key: "1" } });
+    await review(page);
+    const send = page.getByRole("button", { name: /^Order Configuration bundle/ });
+    await send.click();
+    await send.click({ timeout: 1_000 }).catch(() => undefined);
+    await codeOf(page);
+    expect(await (await server.person("dev")).requestsOf("over-a-slow-wire")).toHaveLength(1);
+  } finally {
+    wire.remove();
+  }
+});
+
+test("an answer that the network lost is asked for again, and is the same request", async ({ server, as }) => {
+  const wire = await Wire.to(server);
+  try {
+    const page = await as("dev", "/templates/config-bundle/order", { baseURL: wire.address });
+    await fillBundle(page, { id: "lost-answer", entries: { key: "1" } });
+    await review(page);
+    // The server gets it; the wire breaks before the answer is through.
+    await page.route(
+      "**/RequestService/CreateRequest",
+      async (route) => {
+        await route.fetch();
+        wire.cut();
+        await route.abort("connectionreset");
+      },
+      { times: 1 },
+    );
+    await page.getByRole("button", { name: /^Order Configuration bundle/ }).click();
+    await expect(page.getByRole("alert").first()).toContainText("The server cannot be reached.");
+    await page.unrouteAll();
+    wire.mend();
+    await page.getByRole("button", { name: /^Order Configuration bundle/ }).click();
+    await codeOf(page);
+    expect(await (await server.person("dev")).requestsOf("lost-answer")).toHaveLength(1);
+  } finally {
+    wire.remove();
+  }
 });

@@ -33,7 +33,11 @@ test("an inline script that got into a page does not run", async ({ server, visi
   expect(faults.splice(0).join("\n")).toMatch(/content security policy: script-src/);
 });
 
-test("a page of a foreign origin gets nothing, with or without the person's cookie", async ({ server, visitor }) => {
+test("a page of a foreign origin gets nothing, with or without the person's cookie", async ({
+  server,
+  visitor,
+  faults,
+}) => {
   const foreign = createServer((_, answer) => answer.setHeader("content-type", "text/html").end("<h1>Elsewhere</h1>"));
   await new Promise<void>((resolve) => foreign.listen(0, "127.0.0.1", resolve));
   const own = foreign.address();
@@ -69,6 +73,7 @@ test("a page of a foreign origin gets nothing, with or without the person's cook
         { ...call, headers, mode },
       );
     expect(await ask(call.headers, "cors"), "with a preflight").toMatch(/^refused/);
+    expect(faults.splice(0).join("\n"), "the browser says so").toContain("blocked by CORS policy");
     // What needs no preflight is sent, but is no call to the server, and the page cannot read the answer.
     expect(await ask({ "content-type": "text/plain" }, "no-cors"), "without a preflight").toMatch(/^opaque 0 $/);
     const direct = {
