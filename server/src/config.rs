@@ -73,6 +73,9 @@ pub struct Config {
     pub admin: Account,
     /// Accounts beside the administrator; only in `dev`.
     pub dev_accounts: Option<DevAccounts>,
+    /// Whether the first start arranges things for somebody who tries it out: its developer may order in staging too, and
+    /// there a second person approves.
+    pub trial: bool,
     pub edge: EdgeConfig,
     pub tokens: TokenConfig,
     pub jobs: JobConfig,
@@ -205,6 +208,7 @@ impl Config {
             templates_dir: None,
             web_dir: None,
             admin: Account::named("admin"),
+            trial: false,
             dev_accounts: (mode == Mode::Development)
                 .then(|| DevAccounts { developer: Account::named("dev"), approver: Account::named("approver") }),
             edge: EdgeConfig::default(),

@@ -64,8 +64,8 @@ pub(super) async fn set_up(app: &Arc<App>, organization: &OrganizationRow) -> Re
         role::bind_user(&mut tx, organization_id, platform_admin, admin, SYSTEM).await?;
         if unit_is_missing {
             let unit = add_unit(&mut tx, admin).await?;
-            // Who tries things out is to see both: what a policy approves, and in staging what waits for somebody else.
-            for (person, role) in people[1..].iter().zip(["senior-engineer", "it-engineer"]) {
+            let developer = if app.config.trial { "senior-engineer" } else { "developer" };
+            for (person, role) in people[1..].iter().zip([developer, "it-engineer"]) {
                 let user = add_person(&mut tx, person).await?;
                 role::add_member(&mut tx, organization_id, unit, user, role_id(&roles, role)?, SYSTEM).await?;
             }
@@ -207,7 +207,10 @@ async fn put_policies(tx: &mut Tx) -> Result<()> {
             tx.record(object("policy", format!("policies/{}", policy.id), row.id), None, Some(&after));
         }
     }
-    for policy in default_approval_policies() {
+    for mut policy in default_approval_policies() {
+        if tx.app.config.trial && policy.id == "staging" {
+            policy.auto_approve = None;
+        }
         let auto_approve = policy.auto_approve.as_ref().map(|auto| json!(auto));
         let row = NewApprovalPolicy {
             id: Uuid::now_v7(),

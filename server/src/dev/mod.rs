@@ -70,6 +70,7 @@ async fn start(settings: &Settings, postgres: &mut Option<Postgres>) -> Result<(
         secrets.master_key = Some(master_key(&data_dir).map_err(cannot)?);
     }
     let mut config = settings.config(Mode::Development, secrets)?;
+    config.trial = true;
     give_passwords(&mut config, &data_dir).map_err(cannot)?;
     let running = serve::start(config.clone()).await.map_err(|error| error.0)?;
     Ok((running, config))

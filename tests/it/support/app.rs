@@ -194,11 +194,9 @@ impl TestAppBuilder {
         }
         let running = serve::start(config).await.expect("the server starts");
         let address = running.address;
-        let sql = database::connect(database.url()).await;
-        database::run(&sql, MAKE_DEV_A_DEVELOPER).await;
         TestApp {
             address,
-            sql,
+            sql: database::connect(database.url()).await,
             channel: connect(address).await,
             calls: Arc::default(),
             database,
@@ -208,11 +206,6 @@ impl TestAppBuilder {
         }
     }
 }
-
-/// `dev` makes its person a senior engineer; for tests, what a developer may not is as interesting as what one may.
-const MAKE_DEV_A_DEVELOPER: &str = "
-    UPDATE business_unit_members m SET role_id = r.id FROM users u, roles r
-    WHERE u.id = m.user_id AND u.username = 'dev' AND r.organization_id = m.organization_id AND r.slug = 'developer'";
 
 fn give_password(account: &mut Account) {
     account.password = Some(Secret::new(PASSWORD));
