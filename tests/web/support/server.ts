@@ -1,13 +1,13 @@
 // The real server as a process of its own: `flagstone-server dev` with a database, templates and accounts of its own.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, cpSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Request, RequestState } from "~gen/flagstone/v1/request_service_pb";
-import { built, mirror, root, webClient } from "./machine";
+import { built, installed, mirror, root, webClient } from "./machine";
 import { Person } from "./person";
 import { writeWideTemplate } from "./wide";
 
@@ -131,6 +131,14 @@ export class Server {
     await this.end();
     rmSync(this.data, { recursive: true, force: true });
   }
+}
+
+/** A program that is run in place of Terraform: before an apply it prints what a script prints. */
+export function printingTerraform(script: string): Record<string, string> {
+  const path = join(mkdtempSync(join(tmpdir(), "flagstone-terraform-")), "terraform");
+  const before = `for argument; do if [ "$argument" = apply ]; then ${script}; fi; done`;
+  writeFileSync(path, `#!/bin/sh\n${before}\nexec '${installed("terraform")}' "$@"\n`, { mode: 0o755 });
+  return { FLAGSTONE_TERRAFORM: path };
 }
 
 async function isReady(address: string): Promise<boolean> {
