@@ -6,7 +6,6 @@ import {
   type OutputChange,
   type Plan,
   type PlanDifference,
-  type PlanSummary,
   ResourceAction,
 } from "~/gen/flagstone/v1/request_service_pb";
 import { count, formatNumber, shortDigest } from "~/lib/format";
@@ -15,30 +14,12 @@ import { groupChanges, openAtFirst, type PlanRow, plainText, rowsOf, searchChang
 import { Button } from "~/ui/button";
 import { Input } from "~/ui/field";
 import { CopyButton } from "./copy-button";
+import { PlanCounts } from "./plan-counts";
 import { PlanTree } from "./plan-tree";
 import { RelativeTime } from "./relative-time";
 import { ValueView } from "./values";
 
 export { planSentence } from "~/lib/plan";
-
-/** A plan's counts in a few characters, said in words to those who listen. */
-export function PlanCounts({ summary: { add, change, destroy } }: { summary: PlanSummary }) {
-  const words = `${formatNumber(add)} to create, ${formatNumber(change)} to change, ${formatNumber(destroy)} to destroy`;
-  return (
-    <span className="inline-flex gap-2 font-medium text-sm tabular-nums" title={words}>
-      <span className="sr-only">{words}</span>
-      <span aria-hidden className={add > 0 ? "text-succeeded" : "text-muted"}>
-        +{formatNumber(add)}
-      </span>
-      <span aria-hidden className={change > 0 ? "text-waiting" : "text-muted"}>
-        ~{formatNumber(change)}
-      </span>
-      <span aria-hidden className={destroy > 0 ? "text-failed" : "text-muted"}>
-        −{formatNumber(destroy)}
-      </span>
-    </span>
-  );
-}
 
 /** A plan; a new one begins with nothing of what was opened in the one before. */
 export function PlanDiff({ plan }: { plan: Plan }) {

@@ -7,7 +7,7 @@ import { stateOptions, TIER_OPTIONS } from "~/lib/filter-options";
 import { sentence } from "~/lib/format";
 import type { Place } from "~/lib/names";
 import type { Column } from "./data-table";
-import { PlanCounts } from "./plan-diff";
+import { PlanCounts } from "./plan-counts";
 import { PrincipalChip } from "./principal-chip";
 import { RelativeTime } from "./relative-time";
 import { ResourceName } from "./resource-name";

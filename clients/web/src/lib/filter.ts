@@ -93,6 +93,27 @@ export function principalName(text: string): string {
   return text.includes("/") || text === "system" ? text : `users/${text}`;
 }
 
+/**
+ * What an address holds under some keys, as texts. For routes: their code is part of every page's first load, and what the
+ * texts mean only the list knows, which reads them with `readFilters`.
+ */
+export function readTexts<Key extends string>(
+  keys: Record<Key, true>,
+  search: Record<string, unknown>,
+): { [Found in Key]?: string } {
+  const values: { [Found in Key]?: string } = {};
+  for (const key of Object.keys(keys) as Key[]) {
+    const text = textOf(search[key]);
+    if (text) values[key] = text;
+  }
+  return values;
+}
+
+/** The router reads `?q=42` as a number. */
+function textOf(raw: unknown): string {
+  return typeof raw === "string" || typeof raw === "number" || typeof raw === "boolean" ? `${raw}`.trim() : "";
+}
+
 /** The values of a list in an address; what the list does not know is dropped. */
 export function readFilters<Fields extends FilterFields>(
   fields: Fields,
@@ -100,10 +121,7 @@ export function readFilters<Fields extends FilterFields>(
 ): FilterValues<Fields> {
   const values: FilterValues<Fields> = {};
   for (const [key, field] of Object.entries(fields) as [keyof Fields & string, FilterField][]) {
-    const raw = search[key];
-    // The router reads `?q=42` as a number.
-    const text = typeof raw === "string" || typeof raw === "number" || typeof raw === "boolean" ? `${raw}`.trim() : "";
-    const value = accepted(field, text);
+    const value = accepted(field, textOf(search[key]));
     if (value) values[key] = value;
   }
   return values;

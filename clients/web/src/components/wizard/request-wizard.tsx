@@ -24,6 +24,7 @@ import { validateInputs } from "~/lib/schema-validate";
 import { useRegisterActions } from "~/lib/shortcuts";
 import { useAfterPress } from "~/lib/use-after-press";
 import { usePreview } from "~/lib/use-preview";
+import type { Step } from "~/lib/wizard-step";
 import { Button } from "~/ui/button";
 import { Kbd } from "~/ui/kbd";
 import { Words } from "~/ui/words";
@@ -31,12 +32,6 @@ import { SchemaForm } from "../schema-form";
 import { Refusal } from "./refusal";
 import { TagsEditor } from "./tags-editor";
 import { VerdictPanel } from "./verdict-panel";
-
-export type Step = "configure" | "review";
-
-export function readStep(search: Record<string, unknown>): { step?: Step } {
-  return search.step === "review" ? { step: "review" } : {};
-}
 
 /** What the parts of a form need to show their errors. */
 export interface Shown {

@@ -14,7 +14,7 @@ import { Page } from "~/components/page";
 import { SortField } from "~/components/sort-field";
 import { AuditService } from "~/gen/flagstone/v1/audit_service_pb";
 import { cn } from "~/lib/cn";
-import { allOf, type FilterValues, isFiltered, quoted, readFilters, toFilter } from "~/lib/filter";
+import { allOf, type FilterValues, isFiltered, quoted, readTexts, toFilter } from "~/lib/filter";
 import { PAGE_SIZE, paged, useListed } from "~/lib/listed";
 import { idOf } from "~/lib/names";
 import { BY_TIME, readSort, type SortSearch, useSort } from "~/lib/sort";
@@ -26,9 +26,20 @@ interface EventSearch {
   event?: string;
 }
 
+/** What the address may say of the filters. */
+const KEYS: Record<keyof typeof AUDIT_FIELDS, true> = {
+  outcome: true,
+  principal: true,
+  action: true,
+  object: true,
+  type: true,
+  correlation: true,
+  time: true,
+};
+
 export const Route = createFileRoute("/_app/admin/audit")({
   validateSearch: (search): FilterValues<typeof AUDIT_FIELDS> & SortSearch & EventSearch => ({
-    ...readFilters(AUDIT_FIELDS, search),
+    ...readTexts(KEYS, search),
     ...readSort(BY_TIME, search),
     ...(typeof search.event === "string" ? { event: search.event } : {}),
   }),

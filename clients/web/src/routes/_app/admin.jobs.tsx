@@ -17,7 +17,7 @@ import { Page } from "~/components/page";
 import { SortField } from "~/components/sort-field";
 import { ErrorClass, type Job, JobService, JobState } from "~/gen/flagstone/v1/job_service_pb";
 import { RequestService } from "~/gen/flagstone/v1/request_service_pb";
-import { type FilterValues, isFiltered, readFilters, toFilter } from "~/lib/filter";
+import { type FilterValues, isFiltered, readTexts, toFilter } from "~/lib/filter";
 import { count, sentence } from "~/lib/format";
 import { PAGE_SIZE, paged, useListed } from "~/lib/listed";
 import { type Permissions, useMe, usePermissions } from "~/lib/me";
@@ -25,9 +25,18 @@ import { idOf } from "~/lib/names";
 import { BY_CREATION, readSort, type SortSearch, useSort } from "~/lib/sort";
 import { Button } from "~/ui/button";
 
+/** What the address may say of the filters. */
+const KEYS: Record<keyof typeof JOB_FIELDS, true> = {
+  state: true,
+  kind: true,
+  subject: true,
+  trigger: true,
+  created: true,
+};
+
 export const Route = createFileRoute("/_app/admin/jobs")({
   validateSearch: (search): FilterValues<typeof JOB_FIELDS> & SortSearch => ({
-    ...readFilters(JOB_FIELDS, search),
+    ...readTexts(KEYS, search),
     ...readSort(BY_CREATION, search),
   }),
   component: AdminJobs,

@@ -7,7 +7,7 @@ import { useLive } from "~/api/live";
 import { ApprovalDetail, ApprovalLead } from "~/components/approval-detail";
 import { EmptyState } from "~/components/empty-state";
 import { Page } from "~/components/page";
-import { PlanCounts } from "~/components/plan-diff";
+import { PlanCounts } from "~/components/plan-counts";
 import { PrincipalChip } from "~/components/principal-chip";
 import { QueryView } from "~/components/query-view";
 import { RelativeTime } from "~/components/relative-time";

@@ -11,7 +11,7 @@ import { stateLook } from "~/components/state-badge";
 import { TierBadge } from "~/components/tier-badge";
 import { WhyFields } from "~/components/wizard/fields";
 import { KeptSecrets } from "~/components/wizard/kept-secrets";
-import { RequestWizard, readStep, type Step } from "~/components/wizard/request-wizard";
+import { RequestWizard } from "~/components/wizard/request-wizard";
 import { RestoredNotice } from "~/components/wizard/restored-notice";
 import { DryRun, Review } from "~/components/wizard/review";
 import { VersionField } from "~/components/wizard/version-field";
@@ -24,6 +24,7 @@ import { formForUpdate, maskedCount, requestOf } from "~/lib/request-form";
 import { tierOf } from "~/lib/tier";
 import { useFormDraft } from "~/lib/use-form-draft";
 import { useRequestId } from "~/lib/use-request-id";
+import { readStep, type Step } from "~/lib/wizard-step";
 import { Button } from "~/ui/button";
 
 export const Route = createFileRoute("/_app/b/$bu/deployments/$deployment_/update")({

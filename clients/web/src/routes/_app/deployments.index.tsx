@@ -17,7 +17,7 @@ import { ListView, Views } from "~/components/list-view";
 import { Page } from "~/components/page";
 import { SortField } from "~/components/sort-field";
 import { DeploymentService } from "~/gen/flagstone/v1/deployment_service_pb";
-import { allOf, type FilterValues, isFiltered, readFilters, toFilter } from "~/lib/filter";
+import { allOf, type FilterValues, isFiltered, readTexts, toFilter } from "~/lib/filter";
 import { useEnvironmentOptions, useTemplateOptions } from "~/lib/filter-options";
 import { PAGE_SIZE, paged, useListed } from "~/lib/listed";
 import { useMe } from "~/lib/me";
@@ -33,9 +33,22 @@ interface DestroyedSearch {
   destroyed?: "shown";
 }
 
+/** What the address may say of the filters. */
+const KEYS: Record<keyof typeof DEPLOYMENT_FIELDS, true> = {
+  q: true,
+  state: true,
+  tier: true,
+  environment: true,
+  template: true,
+  provider: true,
+  owner: true,
+  tags: true,
+  created: true,
+};
+
 export const Route = createFileRoute("/_app/deployments/")({
   validateSearch: (search): Values & SortSearch & DestroyedSearch => ({
-    ...readFilters(DEPLOYMENT_FIELDS, search),
+    ...readTexts(KEYS, search),
     ...readSort(BY_CREATION, search),
     ...(search.destroyed === "shown" ? { destroyed: "shown" } : {}),
   }),

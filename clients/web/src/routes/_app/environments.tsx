@@ -14,7 +14,7 @@ import { ResourceName } from "~/components/resource-name";
 import { StateBadge } from "~/components/state-badge";
 import { TierBadge } from "~/components/tier-badge";
 import { type Environment, EnvironmentService } from "~/gen/flagstone/v1/environment_service_pb";
-import { type FilterFields, type FilterValues, isFiltered, readFilters, toFilter } from "~/lib/filter";
+import { type FilterFields, type FilterValues, isFiltered, readTexts, toFilter } from "~/lib/filter";
 import { TIER_OPTIONS } from "~/lib/filter-options";
 import { PAGE_SIZE, paged, useListed } from "~/lib/listed";
 import { idOf, routeOf, unitOf } from "~/lib/names";
@@ -25,8 +25,11 @@ const FIELDS = {
   tier: { kind: "choice", label: "Tier", field: "tier", options: TIER_OPTIONS },
 } as const satisfies FilterFields;
 
+/** What the address may say of the filters. */
+const KEYS: Record<keyof typeof FIELDS, true> = { q: true, tier: true };
+
 export const Route = createFileRoute("/_app/environments")({
-  validateSearch: (search): FilterValues<typeof FIELDS> => readFilters(FIELDS, search),
+  validateSearch: (search): FilterValues<typeof FIELDS> => readTexts(KEYS, search),
   component: Environments,
 });
 

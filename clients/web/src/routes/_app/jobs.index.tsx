@@ -10,14 +10,23 @@ import { ListView, Views } from "~/components/list-view";
 import { Page } from "~/components/page";
 import { SortField } from "~/components/sort-field";
 import { JobService } from "~/gen/flagstone/v1/job_service_pb";
-import { type FilterValues, isFiltered, readFilters, toFilter } from "~/lib/filter";
+import { type FilterValues, isFiltered, readTexts, toFilter } from "~/lib/filter";
 import { PAGE_SIZE, paged, useListed } from "~/lib/listed";
 import { BY_CREATION, readSort, type SortSearch, useSort } from "~/lib/sort";
 import { buttonClass } from "~/ui/button";
 
+/** What the address may say of the filters. */
+const KEYS: Record<keyof typeof JOB_FIELDS, true> = {
+  state: true,
+  kind: true,
+  subject: true,
+  trigger: true,
+  created: true,
+};
+
 export const Route = createFileRoute("/_app/jobs/")({
   validateSearch: (search): FilterValues<typeof JOB_FIELDS> & SortSearch => ({
-    ...readFilters(JOB_FIELDS, search),
+    ...readTexts(KEYS, search),
     ...readSort(BY_CREATION, search),
   }),
   component: Jobs,

@@ -5,11 +5,11 @@ import { Page } from "~/components/page";
 import { QueryView } from "~/components/query-view";
 import { stateLook } from "~/components/state-badge";
 import { EditRequest } from "~/components/wizard/edit-request";
-import { readStep, type Step } from "~/components/wizard/request-wizard";
 import { type Request, RequestService, RequestState } from "~/gen/flagstone/v1/request_service_pb";
 import { allOf, quoted } from "~/lib/filter";
 import { useMe } from "~/lib/me";
 import { idOf } from "~/lib/names";
+import { readStep, type Step } from "~/lib/wizard-step";
 import { buttonClass } from "~/ui/button";
 
 export const Route = createFileRoute("/_app/requests/$code_/edit")({

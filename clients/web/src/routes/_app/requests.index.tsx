@@ -10,7 +10,7 @@ import { Page } from "~/components/page";
 import { compactRequest, REQUEST_COLUMNS, REQUEST_FIELDS, requestPlace } from "~/components/request-list";
 import { SortField } from "~/components/sort-field";
 import { RequestService } from "~/gen/flagstone/v1/request_service_pb";
-import { type FilterValues, isFiltered, readFilters, toFilter } from "~/lib/filter";
+import { type FilterValues, isFiltered, readTexts, toFilter } from "~/lib/filter";
 import { useEnvironmentOptions } from "~/lib/filter-options";
 import { PAGE_SIZE, paged, useListed } from "~/lib/listed";
 import { useMe } from "~/lib/me";
@@ -19,9 +19,20 @@ import { BY_CREATION, readSort, type SortSearch, useSort } from "~/lib/sort";
 import { useListParent } from "~/lib/unit";
 import { buttonClass } from "~/ui/button";
 
+/** What the address may say of the filters. */
+const KEYS: Record<keyof typeof REQUEST_FIELDS, true> = {
+  q: true,
+  state: true,
+  tier: true,
+  kind: true,
+  environment: true,
+  requester: true,
+  created: true,
+};
+
 export const Route = createFileRoute("/_app/requests/")({
   validateSearch: (search): FilterValues<typeof REQUEST_FIELDS> & SortSearch => ({
-    ...readFilters(REQUEST_FIELDS, search),
+    ...readTexts(KEYS, search),
     ...readSort(BY_CREATION, search),
   }),
   component: Requests,

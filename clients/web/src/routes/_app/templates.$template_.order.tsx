@@ -7,7 +7,7 @@ import { ErrorNotice } from "~/components/error-notice";
 import { Page, Skeleton } from "~/components/page";
 import { TemplateBadges } from "~/components/template-look";
 import { CostFields, NameFields, WhereFields, WhyFields } from "~/components/wizard/fields";
-import { RequestWizard, readStep, type Step } from "~/components/wizard/request-wizard";
+import { RequestWizard } from "~/components/wizard/request-wizard";
 import { RestoredNotice } from "~/components/wizard/restored-notice";
 import { DryRun, Review } from "~/components/wizard/review";
 import { RequestService } from "~/gen/flagstone/v1/request_service_pb";
@@ -21,6 +21,7 @@ import { type Schema, withDefaults } from "~/lib/schema";
 import { ALL_UNITS, useParent, useUnits } from "~/lib/unit";
 import { useFormDraft } from "~/lib/use-form-draft";
 import { useRequestId } from "~/lib/use-request-id";
+import { readStep, type Step } from "~/lib/wizard-step";
 import { Button } from "~/ui/button";
 
 interface OrderSearch {
