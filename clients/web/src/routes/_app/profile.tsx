@@ -152,12 +152,12 @@ function Scope({ scope: { scope, permissions } }: { scope: Pick<ScopePermissions
               <td className="py-1.5 pr-4">
                 {held.description}
                 {held.ownTeamOnly && <span className="text-muted"> (only what is yours)</span>}
-                <code className="block text-muted md:hidden">{held.permission}</code>
+                <code className="block break-all text-muted md:hidden">{held.permission}</code>
               </td>
               <td className="hidden py-1.5 pr-4 md:table-cell">
                 <code className="text-muted">{held.permission}</code>
               </td>
-              <td className="py-1.5 text-right text-muted">{held.roles.map(idOf).join(", ")}</td>
+              <td className="py-1.5 text-right break-words text-muted">{held.roles.map(idOf).join(", ")}</td>
             </tr>
           ))}
         </tbody>
