@@ -1,12 +1,12 @@
 // What a mutation would do, from its dry run: every object it touches, who would have to decide, what it starts.
 
 import { Cog, Pencil, Plus, Trash2 } from "lucide-react";
+import { RequiredApprovals } from "~/components/approval/required-approvals";
 import { ChangeAction, type Effects, type ObjectChange } from "~/gen/flagstone/v1/effects_pb";
 import { count, sentence } from "~/lib/format";
 import { jsonOf } from "~/lib/json-diff";
 import { idOf } from "~/lib/names";
 import { PolicyResults } from "./policy-results";
-import { RequiredApprovals } from "./required-approvals";
 import { ResourceName } from "./resource-name";
 import { ValueView } from "./values";
 

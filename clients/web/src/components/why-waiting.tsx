@@ -3,10 +3,10 @@
 import { useQuery } from "@connectrpc/connect-query";
 import { FilePen, Hand, Hourglass, LoaderCircle, type LucideIcon, ServerOff, TriangleAlert } from "lucide-react";
 import { useState } from "react";
+import { Approvers } from "~/components/approval/approvers";
 import { type Blocker, BlockerKind, RequestService } from "~/gen/flagstone/v1/request_service_pb";
 import { cn } from "~/lib/cn";
 import { usePermissions } from "~/lib/me";
-import { Approvers } from "./approvers";
 import { ErrorNotice } from "./error-notice";
 import { RelativeTime } from "./relative-time";
 import { ResourceName } from "./resource-name";

@@ -1,11 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs, ValueSchema } from "@bufbuild/protobuf/wkt";
+import { RequiredApprovals } from "~/components/approval/required-approvals";
 import { EffectsPreview } from "~/components/effects-preview";
 import { Section } from "~/components/page";
-import { PlanDiff } from "~/components/plan-diff";
+import { PlanDiff } from "~/components/plan/plan-diff";
 import { PolicyResults } from "~/components/policy-results";
-import { RequiredApprovals } from "~/components/required-approvals";
-import { Timeline } from "~/components/timeline";
+import { Timeline } from "~/components/request/timeline";
 import { ValuesDiff, ValuesView } from "~/components/values";
 import { ChangeAction, EffectsSchema } from "~/gen/flagstone/v1/effects_pb";
 import { PlanSchema, RequestState, ResourceAction, TimelineEntrySchema } from "~/gen/flagstone/v1/request_service_pb";

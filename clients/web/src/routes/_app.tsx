@@ -3,9 +3,9 @@ import { useEffect } from "react";
 import { session } from "~/api/client";
 import { useSession } from "~/api/use-session";
 import { ErrorNotice } from "~/components/error-notice";
-import { LoginAgain } from "~/components/login-again";
 import { PendingPage } from "~/components/outcome-pages";
-import { Shell } from "~/components/shell";
+import { LoginAgain } from "~/components/session/login-again";
+import { Shell } from "~/components/shell/shell";
 
 type AppSearch = {
   /** The business unit whose objects the lists show; `-` for all. */

@@ -2,10 +2,10 @@ import { createFileRoute } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { session } from "~/api/client";
 import { useSession } from "~/api/use-session";
-import { ChangePasswordForm } from "~/components/change-password-form";
 import { ErrorNotice } from "~/components/error-notice";
-import { Logo } from "~/components/logo";
-import { PasswordForm } from "~/components/password-form";
+import { ChangePasswordForm } from "~/components/session/change-password-form";
+import { PasswordForm } from "~/components/session/password-form";
+import { Logo } from "~/components/shell/logo";
 import { ownAddress } from "~/lib/own-address";
 
 export const Route = createFileRoute("/login")({

@@ -1,5 +1,8 @@
 import { useQuery } from "@connectrpc/connect-query";
 import { skipToken } from "@tanstack/react-query";
+import { EmptyState } from "~/components/empty-state";
+import { QueryView } from "~/components/query-view";
+import { TierBadge } from "~/components/tier-badge";
 import { EnvironmentService } from "~/gen/flagstone/v1/environment_service_pb";
 import { count } from "~/lib/format";
 import { usePermissions } from "~/lib/me";
@@ -8,9 +11,6 @@ import { tierOf } from "~/lib/tier";
 import { useUnits } from "~/lib/unit";
 import { Field, Select } from "~/ui/field";
 import { Words } from "~/ui/words";
-import { EmptyState } from "../empty-state";
-import { QueryView } from "../query-view";
-import { TierBadge } from "../tier-badge";
 
 const CREATE = "business_unit:requests:create";
 

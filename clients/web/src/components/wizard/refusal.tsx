@@ -1,8 +1,8 @@
 import { Link } from "@tanstack/react-router";
 import { ErrorReason, problemOf } from "~/api/errors";
+import { ErrorNotice } from "~/components/error-notice";
+import { ResourceName } from "~/components/resource-name";
 import { idOf } from "~/lib/names";
-import { ErrorNotice } from "../error-notice";
-import { ResourceName } from "../resource-name";
 
 /** Why the server did not take a request, with the way to what is in its way. */
 export function Refusal({ error, title }: { error: unknown; title: string }) {

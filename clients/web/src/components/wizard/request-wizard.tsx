@@ -4,6 +4,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { type FieldProblem, problemOf } from "~/api/errors";
+import { SchemaForm } from "~/components/schema-form/schema-form";
 import { count } from "~/lib/format";
 import {
   anchorOf,
@@ -28,7 +29,6 @@ import type { Step } from "~/lib/wizard-step";
 import { Button } from "~/ui/button";
 import { Kbd } from "~/ui/kbd";
 import { Words } from "~/ui/words";
-import { SchemaForm } from "../schema-form";
 import { Refusal } from "./refusal";
 import { TagsEditor } from "./tags-editor";
 import { VerdictPanel } from "./verdict-panel";

@@ -2,15 +2,15 @@
 
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { ReactNode } from "react";
+import { EffectsPreview } from "~/components/effects-preview";
+import { Facts, Section, Skeleton } from "~/components/page";
+import { ResourceName } from "~/components/resource-name";
+import { ValuesDiff, ValuesView } from "~/components/values";
 import type { Effects } from "~/gen/flagstone/v1/effects_pb";
 import { isObject, MASK } from "~/lib/json-diff";
 import { idOf, partOf } from "~/lib/names";
 import { type FormKind, type RequestForm, requestOf } from "~/lib/request-form";
 import { type Schema, withDefaults, withoutSecrets } from "~/lib/schema";
-import { EffectsPreview } from "../effects-preview";
-import { Facts, Section, Skeleton } from "../page";
-import { ResourceName } from "../resource-name";
-import { ValuesDiff, ValuesView } from "../values";
 import { Refusal } from "./refusal";
 
 export interface ReviewProps {

@@ -1,7 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
+import { ValuesDiff } from "~/components/values";
 import { Button } from "~/ui/button";
 import { Dialog } from "~/ui/dialog";
-import { ValuesDiff } from "../values";
 
 /** Somebody, or the person in another tab, changed the object meanwhile: both versions, and a choice. */
 export function StaleEtag({

@@ -1,10 +1,10 @@
 import { Plus, Trash2 } from "lucide-react";
 import type { FieldProblem } from "~/api/errors";
+import { focusWithin } from "~/components/schema-form/context";
 import { type Tag, tagField } from "~/lib/request-form";
 import { Button, IconButton } from "~/ui/button";
 import { Input } from "~/ui/field";
 import { Words } from "~/ui/words";
-import { focusWithin } from "../schema-form/context";
 
 export interface TagsEditorProps {
   tags: readonly Tag[];

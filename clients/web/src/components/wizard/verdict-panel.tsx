@@ -2,12 +2,12 @@
 
 import { CircleCheck, CircleDashed, LoaderCircle } from "lucide-react";
 import type { FieldProblem } from "~/api/errors";
+import { RequiredApprovals } from "~/components/approval/required-approvals";
+import { ErrorNotice } from "~/components/error-notice";
+import { Facts } from "~/components/page";
+import { PolicyResults } from "~/components/policy-results";
 import { count, formatDuration } from "~/lib/format";
 import type { Preview } from "~/lib/use-preview";
-import { ErrorNotice } from "../error-notice";
-import { Facts } from "../page";
-import { PolicyResults } from "../policy-results";
-import { RequiredApprovals } from "../required-approvals";
 
 export interface VerdictPanelProps {
   preview: Preview;

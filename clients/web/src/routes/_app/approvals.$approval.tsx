@@ -1,7 +1,7 @@
 import { useQuery } from "@connectrpc/connect-query";
 import { createFileRoute } from "@tanstack/react-router";
 import { useLive } from "~/api/live";
-import { ApprovalDetail, ApprovalLead } from "~/components/approval-detail";
+import { ApprovalDetail, ApprovalLead } from "~/components/approval/approval-detail";
 import { Page } from "~/components/page";
 import { QueryView } from "~/components/query-view";
 import { StateBadge } from "~/components/state-badge";

@@ -1,15 +1,20 @@
 import { useQuery } from "@connectrpc/connect-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
 import { useLive } from "~/api/live";
-import { DataTable } from "~/components/data-table";
-import { COUNTED, DeploymentCount } from "~/components/deployment-counts";
-import { compactDeployment, DEPLOYMENT_COLUMNS, deploymentPlace, IN_USE } from "~/components/deployment-list";
+import { COUNTED, DeploymentCount } from "~/components/deployment/deployment-counts";
+import {
+  compactDeployment,
+  DEPLOYMENT_COLUMNS,
+  deploymentPlace,
+  IN_USE,
+} from "~/components/deployment/deployment-list";
 import { EmptyState } from "~/components/empty-state";
+import { DataTable } from "~/components/list/data-table";
 import { Facts, Page, Section } from "~/components/page";
 import { PrincipalChip } from "~/components/principal-chip";
 import { QueryView } from "~/components/query-view";
 import { RelativeTime } from "~/components/relative-time";
-import { compactRequest, REQUEST_COLUMNS, requestPlace } from "~/components/request-list";
+import { compactRequest, REQUEST_COLUMNS, requestPlace } from "~/components/request/request-list";
 import { StateBadge } from "~/components/state-badge";
 import { TierBadge } from "~/components/tier-badge";
 import { DeploymentService } from "~/gen/flagstone/v1/deployment_service_pb";

@@ -2,7 +2,6 @@ import { useInfiniteQuery, useQuery } from "@connectrpc/connect-query";
 import { skipToken } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
 import { useLive } from "~/api/live";
-import { useColumns } from "~/components/columns-menu";
 import {
   compactDeployment,
   DEPLOYMENT_COLUMNS,
@@ -10,12 +9,13 @@ import {
   deploymentPlace,
   IN_USE,
   UNDER_WAY,
-} from "~/components/deployment-list";
+} from "~/components/deployment/deployment-list";
 import { EmptyState } from "~/components/empty-state";
-import { FilterBar, useFilters } from "~/components/filter-bar";
-import { ListView, Views } from "~/components/list-view";
+import { useColumns } from "~/components/list/columns-menu";
+import { FilterBar, useFilters } from "~/components/list/filter-bar";
+import { ListView, Views } from "~/components/list/list-view";
+import { SortField } from "~/components/list/sort-field";
 import { Page } from "~/components/page";
-import { SortField } from "~/components/sort-field";
 import { DeploymentService } from "~/gen/flagstone/v1/deployment_service_pb";
 import { allOf, type FilterValues, isFiltered, readTexts, toFilter } from "~/lib/filter";
 import { useEnvironmentOptions, useTemplateOptions } from "~/lib/filter-options";

@@ -1,11 +1,11 @@
 import { useQuery } from "@connectrpc/connect-query";
 import { createFileRoute } from "@tanstack/react-router";
 import { useState } from "react";
-import { ChangePasswordForm } from "~/components/change-password-form";
 import { EmptyState } from "~/components/empty-state";
 import { Facts, Page } from "~/components/page";
 import { QueryView } from "~/components/query-view";
 import { RelativeTime } from "~/components/relative-time";
+import { ChangePasswordForm } from "~/components/session/change-password-form";
 import { AccessService, type ScopePermissions } from "~/gen/flagstone/v1/access_service_pb";
 import { type User, UserService } from "~/gen/flagstone/v1/user_service_pb";
 import { count } from "~/lib/format";

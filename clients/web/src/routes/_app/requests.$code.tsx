@@ -3,7 +3,7 @@ import { createFileRoute } from "@tanstack/react-router";
 import { EmptyState } from "~/components/empty-state";
 import { Page } from "~/components/page";
 import { QueryView } from "~/components/query-view";
-import { RequestPage } from "~/components/request-page";
+import { RequestPage } from "~/components/request/request-page";
 import { RequestService } from "~/gen/flagstone/v1/request_service_pb";
 import { allOf, quoted } from "~/lib/filter";
 

@@ -5,7 +5,7 @@ import { useMemo } from "react";
 import { useLive } from "~/api/live";
 import { ErrorNotice } from "~/components/error-notice";
 import { Page, Skeleton } from "~/components/page";
-import { TemplateBadges } from "~/components/template-look";
+import { TemplateBadges } from "~/components/template/template-look";
 import { CostFields, NameFields, WhereFields, WhyFields } from "~/components/wizard/fields";
 import { RequestWizard } from "~/components/wizard/request-wizard";
 import { RestoredNotice } from "~/components/wizard/restored-notice";
