@@ -1,11 +1,13 @@
 // The real server as a process of its own: `flagstone-server dev` with a database, templates and accounts of its own.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { chmodSync, cpSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { promisify } from "node:util";
 import { type Request, RequestState } from "~gen/flagstone/v1/request_service_pb";
 import { built, installed, mirror, root, webClient } from "./machine";
 import { Person } from "./person";
@@ -19,11 +21,16 @@ const TEMPLATES = ["templates", "tests/it/templates", "tests/web/templates"];
 
 const START_LIMIT = 60_000;
 
+/** The administrator's first password where the server runs for a company. */
+const FIRST_PASSWORD = "given-only-for-the-first-login";
+
 export interface ServerOptions {
   /** Jobs at a time; 0 for no runner. */
   runners?: number;
   /** Settings beside the usual ones. */
   environment?: Record<string, string>;
+  /** As a company runs it: nobody is there but an administrator, who has to choose a password first. */
+  production?: boolean;
 }
 
 export class Server {
@@ -59,6 +66,7 @@ export class Server {
   }
 
   password(who: Who): string {
+    if (this.options.production) return FIRST_PASSWORD;
     return JSON.parse(readFileSync(join(this.data, "state/accounts.json"), "utf8"))[who];
   }
 
@@ -86,7 +94,8 @@ export class Server {
   async startAgain(): Promise<void> {
     const { PATH = "", HOME = "" } = process.env;
     const log = openSync(join(this.data, "log"), "a");
-    const child = spawn(built("flagstone-server"), ["dev"], {
+    const production = this.options.production ? await productionSettings() : undefined;
+    const child = spawn(built("flagstone-server"), [production ? "serve" : "dev"], {
       cwd: this.data,
       // Nothing of the shell's environment: no TF_CLI_CONFIG_FILE, no AWS account, no setting of another server.
       env: {
@@ -101,6 +110,7 @@ export class Server {
         FLAGSTONE_RUNNER_CAPACITY: String(this.options.runners ?? 2),
         // Tests are quicker than people.
         FLAGSTONE_CALLS_PER_MINUTE: "100000",
+        ...production,
         ...this.options.environment,
       },
       stdio: ["ignore", log, log],
@@ -131,6 +141,18 @@ export class Server {
     await this.end();
     rmSync(this.data, { recursive: true, force: true });
   }
+}
+
+/** What `serve` does not make for itself; the database is gone when the tests are. */
+async function productionSettings(): Promise<Record<string, string>> {
+  const { stdout } = await promisify(execFile)(join(root, "tests/postgres.sh"), [String(process.pid)]);
+  const environment = {
+    DATABASE_URL: stdout.trim(),
+    FLAGSTONE_MASTER_KEY: randomBytes(32).toString("hex"),
+    FLAGSTONE_ADMIN_PASSWORD: FIRST_PASSWORD,
+  };
+  await promisify(execFile)(built("flagstone-server"), ["migrate"], { env: { ...process.env, ...environment } });
+  return environment;
 }
 
 /** A program that is run in place of Terraform: before an apply it prints what a script prints. */

@@ -109,3 +109,27 @@ test("a session that ends while a page is open asks for the password and leaves 
   await expect(newPassword).toHaveValue("half a thought");
   await expect(page.getByText("current password").first()).toBeVisible();
 });
+
+test("a password that was given by somebody else is changed before anything else", async ({ another, visitor }) => {
+  const server = await another({ production: true });
+  const page = await (await visitor({ baseURL: server.address })).newPage();
+  await page.goto("/profile");
+  await page.getByLabel("Username or e-mail address").fill("admin");
+  await page.getByLabel("Password").fill(server.password("admin"));
+  await page.getByRole("button", { name: "Log in" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Choose a new password");
+  // There is no way around it.
+  await page.goto("/requests");
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Choose a new password");
+  const fill = async (next: string) => {
+    await page.getByLabel(/^Current password/).fill(server.password("admin"));
+    await page.getByLabel(/^New password(?! again)/).fill(next);
+    await page.getByLabel(/^New password again/).fill(next);
+    await page.getByRole("button", { name: "Change password" }).click();
+  };
+  await fill("short");
+  await expect(page.getByLabel(/^New password(?! again)/)).toHaveAttribute("aria-invalid", "true");
+  await fill("a-password-of-ones-own");
+  await expect(page).toHaveURL(/\/requests/);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Requests");
+});
