@@ -17,12 +17,13 @@ import { ListView, Views } from "~/components/list/list-view";
 import { SortField } from "~/components/list/sort-field";
 import { Page } from "~/components/page";
 import { DeploymentService } from "~/gen/flagstone/v1/deployment_service_pb";
+import { useEnvironmentOptions } from "~/lib/environment-options";
 import { allOf, type FilterValues, isFiltered, readTexts, toFilter } from "~/lib/filter";
-import { useEnvironmentOptions, useTemplateOptions } from "~/lib/filter-options";
 import { PAGE_SIZE, paged, useListed } from "~/lib/listed";
 import { useMe } from "~/lib/me";
 import { idOf } from "~/lib/names";
 import { BY_CREATION, readSort, type SortSearch, useSort } from "~/lib/sort";
+import { useTemplateOptions } from "~/lib/template-options";
 import { useListParent } from "~/lib/unit";
 import { buttonClass } from "~/ui/button";
 
