@@ -44,7 +44,7 @@ function TextValue({ text }: { text: string }) {
   const isCut = !whole && shown.length > LONG_TEXT;
   return (
     <>
-      <code dir="auto" className="whitespace-pre-wrap">
+      <code dir="auto" className="wrap-anywhere whitespace-pre-wrap">
         {isCut ? `${shown.slice(0, LONG_TEXT)}…` : shown}
       </code>
       {isCut && <ShowAll onClick={() => setWhole(true)}>Show all {formatNumber(shown.length)} characters</ShowAll>}
@@ -62,7 +62,7 @@ function StructuredValue({ value }: { value: JsonObject | JsonValue[] }) {
   const isCut = !whole && lines.length > LONG_LIST;
   return (
     <>
-      <code dir="auto" className="whitespace-pre-wrap">
+      <code dir="auto" className="wrap-anywhere whitespace-pre-wrap">
         {isCut ? `${lines.slice(0, LONG_LIST).join("\n")}\n…` : text}
       </code>
       {isCut && <ShowAll onClick={() => setWhole(true)}>Show all {count(lines.length, "line")}</ShowAll>}
