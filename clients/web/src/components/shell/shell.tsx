@@ -18,7 +18,7 @@ import {
   UserRound,
   Waypoints,
 } from "lucide-react";
-import { type ReactNode, useEffect, useState } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { session } from "~/api/client";
 import { cn } from "~/lib/cn";
 import { useMe, usePermissions } from "~/lib/me";
@@ -32,7 +32,9 @@ import { Tooltip } from "~/ui/tooltip";
 import { ConnectionState } from "./connection-state";
 import { KeyList } from "./key-list";
 import { Logo } from "./logo";
-import { Palette } from "./palette";
+
+// Of use only once a page is there: its code comes after that of the page.
+const Palette = lazy(() => import("./palette").then((module) => ({ default: module.Palette })));
 
 interface Destination {
   to: string;
@@ -177,7 +179,11 @@ export function Shell({ children }: { children: ReactNode }) {
         </main>
       </div>
       <BottomBar items={work.slice(0, 4)} rest={[...work.slice(4), ...administration]} />
-      <Palette open={paletteOpen} onOpenChange={setPaletteOpen} />
+      {paletteOpen && (
+        <Suspense>
+          <Palette open onOpenChange={setPaletteOpen} />
+        </Suspense>
+      )}
       <KeyList open={keysOpen} onOpenChange={setKeysOpen} />
     </div>
   );
