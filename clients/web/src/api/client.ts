@@ -3,6 +3,7 @@
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
 import { observeServerTime } from "./clock";
+import { ErrorReason, problemOf } from "./errors";
 import { Session } from "./session";
 
 const CLIENT = `web/${__FLAGSTONE_VERSION__}`;
@@ -27,6 +28,8 @@ const authenticate: Interceptor = (next) => async (request) => {
   try {
     return await next(request);
   } catch (error) {
+    // A login says so; after a reload only a refusal does.
+    if (problemOf(error).reason === ErrorReason.PASSWORD_CHANGE_REQUIRED) session.setPasswordChangeRequired(true);
     if (ConnectError.from(error).code !== Code.Unauthenticated || request.stream) throw error;
     session.reject(token);
     request.header.set("authorization", `Bearer ${await session.token()}`);
