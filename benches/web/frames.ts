@@ -1,4 +1,4 @@
-import type { Page } from "@playwright/test";
+import type { Page } from "../../tests/web/support/fixtures";
 
 export interface Frames {
   /** Milliseconds between frames. */

@@ -3,9 +3,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chromium } from "@playwright/test";
+
 import lighthouse, { desktopConfig } from "lighthouse";
-import { logIn } from "../../tests/web/support/fixtures";
+import { chromium, logIn } from "../../tests/web/support/fixtures";
 import { chromiumOptions } from "../../tests/web/support/machine";
 import { freePort, type Server, type Who } from "../../tests/web/support/server";
 
@@ -22,8 +22,15 @@ export async function lighthouseScores(server: Server, path: string, who: Who | 
   });
   try {
     if (who) await logIn(context, server, who);
-    // Its storage is the session: it stays.
-    const flags = { port, onlyCategories: [...CATEGORIES], disableStorageReset: true, logLevel: "error" as const };
+    const flags = {
+      port,
+      onlyCategories: [...CATEGORIES],
+      logLevel: "error" as const,
+      // Its storage is the session: it stays.
+      disableStorageReset: true,
+      // A live page never has an idle network.
+      maxWaitForLoad: 10_000,
+    };
     const result = await lighthouse(`${server.address}${path}`, flags, desktopConfig);
     return CATEGORIES.map((id) => Math.round((result?.lhr.categories[id]?.score ?? Number.NaN) * 100));
   } finally {

@@ -10,9 +10,9 @@ import {
 import { frame, unframe, WEB_HEADERS } from "./grpc";
 import { Server, type ServerOptions, type Who } from "./server";
 
+export { chromium, expect, type Page } from "@playwright/test";
 export { bundle, UNIT } from "./person";
 export type { Server, Who };
-export { expect };
 
 interface WorkerFixtures {
   /** A server with a runner on which people decide, shared by the tests of a worker: give objects names of their own. */
