@@ -125,4 +125,17 @@ describe("a session", () => {
     lifetime = 60_000;
     expect(await session.token()).toBe("token-2");
   });
+
+  test("that ended in another tab is not handed on", async () => {
+    vi.stubGlobal("location", { ...window.location, assign: vi.fn() });
+    const [first, second] = [open(), open()];
+    await first.login("dev", "secret", "");
+    await vi.waitFor(() => expect(second.snapshot().status).toBe("active"));
+    await first.logout();
+    await vi.waitFor(() => expect(window.location.assign).toHaveBeenCalledWith("/login"));
+    failures = [over()];
+    const third = open();
+    await third.start();
+    expect(third.snapshot().status).toBe("anonymous");
+  });
 });

@@ -180,6 +180,9 @@ export class Session {
     } else if (message.kind === "ask" && this.#access && this.#isFresh()) {
       this.#channel.postMessage({ kind: "token", access: this.#access } satisfies Message);
     } else if (message.kind === "logout") {
+      // The page lives on until the next one is there: no other tab may get the dead token from it.
+      this.#access = undefined;
+      this.close();
       window.location.assign("/login");
     }
   }
