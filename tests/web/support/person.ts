@@ -14,7 +14,7 @@ import { type Request, RequestService, RequestState } from "~gen/flagstone/v1/re
 export const UNIT = "businessUnits/sandbox";
 
 /** How long anything may take before a test fails. Long, since the machine may be busy. */
-const PATIENCE = 90_000;
+const PATIENCE = 150_000;
 
 type Inputs = Record<string, string | number | boolean | Record<string, string>>;
 

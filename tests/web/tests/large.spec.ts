@@ -27,7 +27,7 @@ test.describe("large things", () => {
   test.skip(noTerraform() !== false, noTerraform() || "");
 
   test(`a log of ${LINES} lines shows each line at its number, however one gets there`, async ({ another, as }) => {
-    test.setTimeout(240_000);
+    test.setTimeout(300_000);
     // Printed by Terraform's stand-in: the real one takes a minute to pass so much on.
     const server = await another({ environment: printingTerraform(`seq -f "entry %.0f." 1 ${LINES}`) });
     const { jobs } = await (await server.person("dev")).orderUntil({ id: "printed" }, RequestState.COMPLETED);

@@ -170,6 +170,7 @@ test("the whole line without a mouse", async ({ server, as }) => {
 
   // From home to the template by the palette.
   await press(dev, "Control+k");
+  await expect(dev.getByRole("combobox")).toBeFocused();
   await dev.keyboard.type("Configuration bundle");
   await expect(dev.getByRole("option", { name: /Configuration bundle/ }).first()).toBeVisible();
   await press(dev, "Enter");
@@ -214,7 +215,8 @@ test("the whole line without a mouse", async ({ server, as }) => {
     "terraform_data.bundle",
   );
   await press(approver, "a");
-  await expect(approver.getByRole("dialog", { name: `Approve ${code}` })).toBeVisible();
+  const dialog = approver.getByRole("dialog", { name: `Approve ${code}` });
+  await expect(dialog.locator(":focus")).toHaveCount(1);
   await tabTo(approver, "Approve plan");
   await press(approver, "Enter");
   await expect(stateOf(dev)).toHaveText("Completed");
