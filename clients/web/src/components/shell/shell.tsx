@@ -33,8 +33,10 @@ import { ConnectionState } from "./connection-state";
 import { KeyList } from "./key-list";
 import { Logo } from "./logo";
 
-// Of use only once a page is there: its code comes after that of the page.
-const Palette = lazy(() => import("./palette").then((module) => ({ default: module.Palette })));
+// Of use only once a page is there: its code comes when the page has settled, before anybody asks for it.
+const loadPalette = () => import("./palette").then((module) => ({ default: module.Palette }));
+const Palette = lazy(loadPalette);
+const SETTLED = 2_000;
 
 interface Destination {
   to: string;
@@ -85,6 +87,11 @@ export function Shell({ children }: { children: ReactNode }) {
   const [keysOpen, setKeysOpen] = useState(false);
 
   useEffect(listenToKeys, []);
+  useEffect(() => {
+    // Where it cannot be loaded now, it is tried again when it is opened.
+    const timer = setTimeout(() => void loadPalette().catch(() => undefined), SETTLED);
+    return () => clearTimeout(timer);
+  }, []);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
