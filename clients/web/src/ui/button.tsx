@@ -32,16 +32,8 @@ export interface ButtonProps extends ComponentProps<"button"> {
 }
 
 /** A button. Its label is a verb with its object. */
-export function Button({
-  variant = "secondary",
-  size = "md",
-  icon,
-  busy,
-  reason,
-  children,
-  className,
-  ...rest
-}: ButtonProps) {
+export function Button(props: ButtonProps) {
+  const { variant = "secondary", size = "md", icon, busy, reason, children, className, ...rest } = props;
   const blocked = Boolean(busy) || Boolean(reason);
   const button = (
     <button
@@ -55,7 +47,8 @@ export function Button({
       {busy || children}
     </button>
   );
-  return reason ? <Tooltip text={reason}>{button}</Tooltip> : button;
+  // The same element whether there is a reason now or not: another one would lose the keyboard's focus.
+  return "reason" in props ? <Tooltip text={reason}>{button}</Tooltip> : button;
 }
 
 export interface IconButtonProps extends ComponentProps<"button"> {

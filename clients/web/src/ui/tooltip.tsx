@@ -1,10 +1,11 @@
 import { Tooltip as Radix } from "radix-ui";
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 
-/** Says more about its one child on hover and focus. */
+/** Says more about its one child on hover and focus; nothing where there is no text now. */
 export function Tooltip({ text, children }: { text: ReactNode; children: ReactNode }) {
+  const [open, setOpen] = useState(false);
   return (
-    <Radix.Root delayDuration={300}>
+    <Radix.Root delayDuration={300} open={open && Boolean(text)} onOpenChange={setOpen}>
       <Radix.Trigger asChild>{children}</Radix.Trigger>
       <Radix.Portal>
         <Radix.Content
