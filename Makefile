@@ -20,6 +20,7 @@ lint: ## Runs the checks that need no tests
 
 fmt: ## Formats Rust and Terraform
 	@cargo fmt --all
+	@cargo fmt --manifest-path oracles/Cargo.toml
 	@if command -v terraform >/dev/null; then terraform fmt -recursive templates; fi
 
 snapshots: ## Accepts the snapshots as they are now: review them with git diff
@@ -28,6 +29,7 @@ snapshots: ## Accepts the snapshots as they are now: review them with git diff
 bench: ## Runs the benchmarks of README.md in the release profile and writes benches/RESULTS.md
 	@cargo build --release --locked -p flagstone-server -p flagstone-bench
 	@target/release/flagstone-bench --write benches/RESULTS.md
+	@cargo run --release --locked --manifest-path oracles/Cargo.toml --target-dir target/oracles --bin peers -- benches/RESULTS.md
 
 bench-web: ## Measures the web client: size, speed, frames, Lighthouse; writes benches/WEB.md
 	@scripts/bench-web

@@ -6,9 +6,11 @@
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 
+mod access;
 mod client;
 mod list;
 mod load;
+mod login;
 mod machine;
 mod order;
 mod peer;
@@ -62,8 +64,12 @@ enum Subject {
     Get,
     /// A call without database against a hello-world
     Hello,
+    /// Other calls during a storm of logins
+    Login,
     /// Pages from a small and from a large table
     List,
+    /// Decisions about permissions, alone and through the edge
+    Access,
     /// The live log
     Tail,
     /// An order from CreateRequest to COMPLETED
@@ -109,7 +115,9 @@ async fn run(wanted: &[Subject], write: Option<PathBuf>) -> Result<()> {
         let section = match subject {
             Subject::Get => unary::get(&stack).await?,
             Subject::Hello => unary::hello(&stack).await?,
+            Subject::Login => login::login(&stack).await?,
             Subject::List => list::list(&stack).await?,
+            Subject::Access => access::access(&stack).await?,
             Subject::Tail => tail::tail(&stack).await?,
             Subject::Request => request::request(&stack).await?,
             Subject::Start => start::start(&stack).await?,

@@ -101,8 +101,10 @@ pub(crate) fn time(duration: Duration) -> String {
         format!("{:.0} ms", seconds * 1e3)
     } else if seconds >= 1e-3 {
         format!("{:.1} ms", seconds * 1e3)
-    } else {
+    } else if seconds >= 1e-5 {
         format!("{:.0} µs", seconds * 1e6)
+    } else {
+        format!("{:.0} ns", seconds * 1e9)
     }
 }
 
@@ -145,6 +147,7 @@ mod tests {
         assert_eq!(time(Duration::from_micros(1_234)), "1.2 ms");
         assert_eq!(time(Duration::from_micros(234)), "234 µs");
         assert_eq!(time(Duration::from_millis(1_500)), "1.50 s");
+        assert_eq!(time(Duration::from_nanos(95)), "95 ns");
     }
 
     #[test]

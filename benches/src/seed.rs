@@ -16,6 +16,30 @@ pub(crate) async fn requests(client: &Client, count: u32) -> Result<()> {
     Ok(())
 }
 
+/// Adds `count` role bindings: ten for each of so many new users, in the first business unit and in the organization.
+pub(crate) async fn bindings(client: &Client, count: u32) -> Result<()> {
+    client.batch_execute("SET session_replication_role = replica").await?;
+    let users = count.div_ceil(10);
+    client
+        .batch_execute(&format!(
+            "INSERT INTO users (id, organization_id, username, email, full_name, creator)
+               SELECT gen_random_uuid(), o.id, 'seeded-' || n, 'seeded-' || n || '@example.org', 'Seeded', 'system'
+               FROM organizations o, generate_series(1, {users}) n WHERE o.is_default;
+             INSERT INTO role_bindings (id, organization_id, role_id, subject_kind, subject_id, business_unit_id, creator)
+               SELECT gen_random_uuid(), u.organization_id, r.id, 'USER', u.id,
+                 CASE WHEN r.scope = 'BUSINESS_UNIT' THEN b.id END, 'system'
+               FROM users u
+               JOIN (SELECT *, row_number() OVER (PARTITION BY organization_id ORDER BY slug) AS n FROM roles) r
+                 ON r.organization_id = u.organization_id AND r.n <= 10
+               JOIN business_units b ON b.organization_id = u.organization_id AND b.slug = 'sandbox'
+               WHERE u.username LIKE 'seeded-%';"
+        ))
+        .await?;
+    client.batch_execute("VACUUM ANALYZE users").await?;
+    client.batch_execute("VACUUM ANALYZE role_bindings").await?;
+    Ok(())
+}
+
 /// Ids are like UUIDv7: they rise with time.
 fn statements(count: u32) -> String {
     let deployments = count.div_ceil(10);

@@ -9,6 +9,21 @@ import { version } from "./package.json" with { type: "json" };
 // Where `npm run dev` finds a running server.
 const server = process.env.FLAGSTONE_ADDRESS ?? "http://127.0.0.1:7400";
 
+const isCommon = (id: string) =>
+  /(src|lucide-react)[\\/]/.test(id) &&
+  !/[\\/](lib[\\/]schema|components[\\/](values|effects-preview|policy-results)\.)/.test(id) &&
+  !isAdministration(id);
+
+// What the pages of administration share, and no first load needs.
+const isAdministration = (id: string) =>
+  /components[\\/](mutation-dialog|risky-button|effects-found|named-fields|member-columns)\./.test(id) ||
+  /components[\\/](access|business-unit|group|invitation|organization|role|role-binding|service-account|settings|sso|team|user)[\\/]/.test(
+    id,
+  ) ||
+  /gen[\\/].*[\\/](role|group|team|organization|invitation|service_account|sso_provider|workload_identity)_service_pb/.test(
+    id,
+  );
+
 export default defineConfig({
   plugins: [tanstackRouter(), react(), tailwind(), precompress()],
   define: { __FLAGSTONE_VERSION__: JSON.stringify(version) },
@@ -34,8 +49,9 @@ export default defineConfig({
               name: "ui",
               test: /node_modules[\\/](@radix-ui|@floating-ui|aria-hidden|react-remove-scroll|react-remove-scroll-bar|react-style-singleton|use-callback-ref|use-sidecar|tslib|get-nonce)[\\/]/,
             },
-            // What at least five pages share.
-            { name: "common", test: /(src|lucide-react)[\\/]/, minShareCount: 5 },
+            // What at least five pages share. Not what shows values: it brings the check of schemas along, and no list
+            // needs it before somebody opens a dialog.
+            { name: "common", test: isCommon, minShareCount: 5 },
           ],
         },
       },
@@ -45,7 +61,7 @@ export default defineConfig({
     port: Number(process.env.PORT ?? 7480),
     strictPort: true,
     // To the browser the page and the API are one origin, as in production; to the server too, which compares the two.
-    proxy: { "^/(flagstone|grpc)\\.": { target: server, changeOrigin: false } },
+    proxy: { "^/(flagstone\\.|grpc\\.|auth/sso/)": { target: server, changeOrigin: false } },
   },
   test: {
     environment: "jsdom",

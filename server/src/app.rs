@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::identities::Identities;
 use crate::keys::SigningKeys;
 use crate::password_hash::Passwords;
+use crate::sso::Providers;
 use crate::tx::Tx;
 use crate::vault::Vault;
 use crate::watch::Horizon;
@@ -28,13 +29,15 @@ pub struct App {
     pub db: Database,
     pub bells: Bells,
     /// Seals and opens what is stored encrypted.
-    pub vault: Vault,
+    pub vault: Arc<Vault>,
     /// Signs and verifies access tokens.
     pub keys: Arc<SigningKeys>,
     /// Who is behind a token, and what they may do.
     pub identities: Identities,
     /// Hashes and verifies passwords, a few at a time.
     pub passwords: Passwords,
+    /// The way to sign-in providers, and what they say of themselves.
+    pub sso: Providers,
     /// How often each principal and address may call.
     pub limits: Limits,
     /// How many unary calls run at a time.

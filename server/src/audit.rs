@@ -29,6 +29,7 @@ pub struct Entry {
     object: String,
     object_type: String,
     business_unit_id: Option<Uuid>,
+    team_id: Option<Uuid>,
     outcome: &'static str,
     effects: Value,
     details: Value,
@@ -53,6 +54,7 @@ impl Entry {
             object: object.to_owned(),
             object_type: object_type(action),
             business_unit_id: ledger.business_unit_id(),
+            team_id: None,
             outcome: "SUCCESS",
             effects: ledger.to_json(),
             details: redact(&ledger.details()),
@@ -78,6 +80,7 @@ impl Entry {
             object: object.to_owned(),
             object_type: object_type(action),
             business_unit_id: None,
+            team_id: None,
             outcome,
             effects: json!({}),
             details: redact(details),
@@ -89,6 +92,13 @@ impl Entry {
     #[must_use]
     pub fn in_unit(mut self, business_unit_id: Option<Uuid>) -> Self {
         self.business_unit_id = business_unit_id;
+        self
+    }
+
+    /// The team it belongs to, so that those who may read that team's audit see it.
+    #[must_use]
+    pub fn in_team(mut self, team_id: Option<Uuid>) -> Self {
+        self.team_id = team_id;
         self
     }
 }
@@ -111,6 +121,7 @@ pub async fn insert(conn: &Connection, entry: &Entry) -> Result<()> {
             object: &entry.object,
             object_type: &entry.object_type,
             business_unit_id: entry.business_unit_id,
+            team_id: entry.team_id,
             outcome: entry.outcome,
             effects: &entry.effects,
             details: &entry.details,
@@ -146,18 +157,34 @@ pub async fn denial(
     permission: &str,
     scope: &str,
 ) -> Result<Uuid> {
+    let details = json!({"method": cx.method.path, "permission": permission, "scope": scope});
+    denied(cx, user, object, business_unit_id, &details).await
+}
+
+/// Records a refusal that rests on another rule than permissions: four eyes, or what only its requester may do. Returns
+/// its id, the decision id.
+pub async fn refusal(cx: &Cx, user: &UserCaller, error: &CoreError) -> Result<Uuid> {
+    let object = error.metadata.get("name").cloned().unwrap_or_default();
+    let unit = error.metadata.get(UNIT_KEY).and_then(|id| Uuid::parse_str(id).ok());
+    let details = json!({
+        "method": cx.method.path, "reason": error.reason.as_str(), "rule": error.message, "epoch": user.directory.epoch,
+    });
+    denied(cx, user, &object, unit, &details).await
+}
+
+/// Records a denial with what an explanation of it needs, and returns its id.
+pub async fn denied(
+    cx: &Cx,
+    user: &UserCaller,
+    object: &str,
+    business_unit_id: Option<Uuid>,
+    details: &Value,
+) -> Result<Uuid> {
     let action =
         if cx.method.audit_action.is_empty() { read_action(&cx.method.name) } else { cx.method.audit_action.clone() };
-    let entry = Entry::unsuccessful(
-        user.organization_id,
-        &user.name.to_string(),
-        &action,
-        object,
-        &cx.call,
-        "DENIED",
-        &json!({"method": cx.method.path, "permission": permission, "scope": scope}),
-    )
-    .in_unit(business_unit_id);
+    let entry =
+        Entry::unsuccessful(user.organization_id, &user.name.to_string(), &action, object, &cx.call, "DENIED", details)
+            .in_unit(business_unit_id);
     write(&cx.app, &entry).await?;
     Ok(entry.id)
 }
@@ -179,9 +206,17 @@ pub async fn failure(cx: &Cx, user: &UserCaller, error: &CoreError) -> Result<()
         &object,
         &cx.call,
         "FAILURE",
-        &details,
+        &with_token(user, details),
     );
     write(&cx.app, &entry.in_unit(unit)).await
+}
+
+/// Names the API token beside its holder.
+fn with_token(user: &UserCaller, mut details: Value) -> Value {
+    if let Some(token) = user.token_name() {
+        details["came_in_by"] = token.into();
+    }
+    details
 }
 
 /// Reads have no audit action; a denied one is called by its method: `job_logs` is nothing, `tail_job_logs` is.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use flagstone_core::access::Grants;
 use flagstone_core::names::{Principal, RunnerName, UserName};
+use flagstone_core::service_account::ServiceAccountKind;
 use uuid::Uuid;
 
 use crate::directory::Directory;
@@ -79,20 +80,63 @@ impl Caller {
     }
 }
 
-/// A person with a live session, and what that person may do.
+/// By what a principal came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// A person's session, by its row id.
+    Session(Uuid),
+    /// An API token of the principal. The audit names it beside its holder.
+    ApiToken { id: Uuid, name: Arc<str> },
+}
+
+/// A person or a service account with a credential that stands, and what may be done with it.
 #[derive(Debug)]
 pub struct UserCaller {
+    /// Row id of the user or of the service account.
     pub id: Uuid,
-    pub name: UserName,
+    pub name: Principal,
+    /// What kind of program it is; `None` for a person.
+    pub account_kind: Option<ServiceAccountKind>,
     pub organization_id: Uuid,
-    pub session_id: Uuid,
+    pub credential: Credential,
     /// Until the first password is changed, little else works.
     pub password_change_required: bool,
     /// The organization's units and the epoch of the grants below.
     pub directory: Arc<Directory>,
     pub grants: Grants,
-    /// When the access token ends.
+    /// When the access token or API token ends.
     pub expire_time: DateTime<Utc>,
+}
+
+impl UserCaller {
+    /// Whether it is a program that decides by itself (rule 14).
+    pub fn is_agent(&self) -> bool {
+        self.account_kind == Some(ServiceAccountKind::Agent)
+    }
+
+    /// Name of the person; `None` for a program.
+    pub const fn user_name(&self) -> Option<&UserName> {
+        match &self.name {
+            Principal::User(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Row id of the session, if that is how the caller came in.
+    pub const fn session_id(&self) -> Option<Uuid> {
+        match self.credential {
+            Credential::Session(id) => Some(id),
+            Credential::ApiToken { .. } => None,
+        }
+    }
+
+    /// Name of the API token, if that is how the caller came in.
+    pub fn token_name(&self) -> Option<&str> {
+        match &self.credential {
+            Credential::Session(_) => None,
+            Credential::ApiToken { name, .. } => Some(name),
+        }
+    }
 }
 
 /// A runner that showed its credential.

@@ -78,6 +78,8 @@ pub struct Config {
     pub trial: bool,
     pub edge: EdgeConfig,
     pub tokens: TokenConfig,
+    /// Networks beside the internet in which sign-in providers may be.
+    pub sso_networks: Vec<IpNet>,
     pub jobs: JobConfig,
     pub runner: RunnerConfig,
     /// Longest time that a shutdown waits for calls under way.
@@ -149,11 +151,21 @@ pub struct TokenConfig {
     pub access: Duration,
     /// Of a refresh token, and so of a session that is not used.
     pub refresh: Duration,
+    /// How long a signing key signs before the server makes another one.
+    pub signing_key_age: Duration,
+    /// How long a new signing key waits before it signs: until everybody who caches the keys has it.
+    pub signing_key_lead: Duration,
 }
 
 impl Default for TokenConfig {
     fn default() -> Self {
-        Self { access: Duration::from_secs(15 * 60), refresh: Duration::from_secs(7 * 24 * 3600) }
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        Self {
+            access: Duration::from_secs(15 * 60),
+            refresh: 7 * DAY,
+            signing_key_age: 90 * DAY,
+            signing_key_lead: Duration::from_secs(120),
+        }
     }
 }
 
@@ -213,6 +225,7 @@ impl Config {
                 .then(|| DevAccounts { developer: Account::named("dev"), approver: Account::named("approver") }),
             edge: EdgeConfig::default(),
             tokens: TokenConfig::default(),
+            sso_networks: Vec::new(),
             jobs: JobConfig::default(),
             runner: RunnerConfig::default(),
             drain: Duration::from_secs(20),

@@ -8,6 +8,7 @@ use flagstone_api::options::{Idempotency, MethodPolicy, RequestKindPolicy, Risk}
 use flagstone_api::{DESCRIPTORS, pb};
 use flagstone_core::access::PermissionPattern;
 use flagstone_core::request::RequestKind;
+use flagstone_core::tier::Tier;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor};
 
 /// Who may call a method.
@@ -38,6 +39,8 @@ pub struct Method {
     pub audit_action: String,
     pub idempotency: Idempotency,
     pub server_streaming: bool,
+    /// It answers with a request, which its approval decides.
+    pub creates_request: bool,
 }
 
 impl Method {
@@ -61,6 +64,19 @@ pub struct KindPolicy {
     /// All of these.
     pub permissions: Vec<PermissionPattern>,
     pub audit_action: String,
+    risks: [Risk; 3],
+}
+
+impl KindPolicy {
+    /// How much harm it can do in a tier.
+    pub const fn risk(&self, tier: Tier) -> Risk {
+        let [development, staging, production] = self.risks;
+        match tier {
+            Tier::Development => development,
+            Tier::Staging => staging,
+            Tier::Production => production,
+        }
+    }
 }
 
 /// All methods and request kinds.
@@ -149,6 +165,7 @@ fn read_method(pool: &DescriptorPool, method: &MethodDescriptor, path: String) -
         scope_field: policy.scope_field,
         audit_action: policy.audit_action,
         server_streaming: method.is_server_streaming(),
+        creates_request: method.output().full_name() == "flagstone.v1.Request",
     })
 }
 
@@ -169,11 +186,15 @@ fn read_kinds(pool: &DescriptorPool, problems: &mut Vec<String>) -> HashMap<Requ
             .and_then(|options| {
                 options.get_extension(&extension).as_message()?.transcode_to::<RequestKindPolicy>().ok()
             });
-        match policy.map(|policy| (patterns(&policy.permissions), policy.audit_action)) {
-            Some((Ok(permissions), audit_action)) if !permissions.is_empty() => {
-                kinds.insert(*kind, KindPolicy { permissions, audit_action });
+        let policy = policy.map(|policy| {
+            let risks = [policy.risk_development(), policy.risk_staging(), policy.risk_production()];
+            (patterns(&policy.permissions), policy.audit_action, risks)
+        });
+        match policy {
+            Some((Ok(permissions), audit_action, risks)) if !permissions.is_empty() => {
+                kinds.insert(*kind, KindPolicy { permissions, audit_action, risks });
             }
-            Some((Err(problem), _)) => problems.push(format!("{name}: {problem}")),
+            Some((Err(problem), ..)) => problems.push(format!("{name}: {problem}")),
             _ => problems.push(format!("{name} does not say what it needs")),
         }
     }

@@ -5,16 +5,21 @@
 //! exists. What only the object can tell (its tier, its creator) is judged after the look-up, by `check` on what the
 //! door gave; a write that was not judged does not commit.
 
+mod denial;
+
 use std::ops::Deref;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use flagstone_api::Mutation;
-use flagstone_core::access::{Decision, Object, PermissionPattern, Scope, Visible, could_match, decide, visible};
-use flagstone_core::names::{BusinessUnitName, BusinessUnitParent};
+use flagstone_api::options::Risk;
+use flagstone_core::access::{
+    Details, Moment, Object, Permission, PermissionPattern, Scope, Visible, could_match, decide, visible,
+};
+use flagstone_core::names::{BusinessUnitName, BusinessUnitParent, ScopeParent};
 use flagstone_core::tier::Tier;
 use flagstone_core::{Error as CoreError, Kind, Reason};
-use flagstone_db::{Connection, ReadConn, TxScope, approval, idempotency, identity, job};
+use flagstone_db::{Connection, ReadConn, TxScope, approval, deployment, idempotency, invitation, job, organization};
 use futures::try_join;
 use uuid::Uuid;
 
@@ -23,6 +28,7 @@ use crate::call::{Call, Caller, RunnerCaller, UserCaller};
 use crate::contract::{Admission, Method};
 use crate::directory::Unit;
 use crate::error::{Error, Result};
+use crate::identities::standing;
 use crate::tx::{Replay, Tx};
 
 /// What works until the first password is changed.
@@ -58,6 +64,8 @@ pub enum Place {
     Job(Uuid),
     /// An approval: its name does not say.
     Approval(Uuid),
+    /// An invitation: its name does not say, and it may be of no unit.
+    Invitation(Uuid),
 }
 
 impl Target {
@@ -69,6 +77,23 @@ impl Target {
     /// Something in the unit that its name names.
     pub fn in_unit(name: &impl ToString, unit: BusinessUnitName) -> Self {
         Self { name: name.to_string(), place: Place::Unit(unit) }
+    }
+
+    /// Something of the organization, or of the unit that its name names.
+    pub fn scoped(name: &impl ToString, unit: Option<BusinessUnitName>) -> Self {
+        match unit {
+            Some(unit) => Self::in_unit(name, unit),
+            None => Self::organization(name.to_string()),
+        }
+    }
+
+    /// A list of what is of the organization, of its units or of both. `collection` is what the audit calls it.
+    pub fn scoped_list(parent: &ScopeParent, collection: &str) -> Self {
+        match parent {
+            ScopeParent::Organization => Self::organization(collection),
+            ScopeParent::Any => Self::everywhere(),
+            ScopeParent::One(unit) => Self::list(&BusinessUnitParent::One(unit.clone())),
+        }
     }
 
     /// A list of one unit, or of all that the caller may see.
@@ -85,6 +110,10 @@ impl Target {
         Self { name: format!("jobs/{id}"), place: Place::Job(id) }
     }
 
+    pub fn invitation(id: Uuid) -> Self {
+        Self { name: format!("invitations/{id}"), place: Place::Invitation(id) }
+    }
+
     pub fn approval(id: Uuid) -> Self {
         Self { name: format!("approvals/{id}"), place: Place::Approval(id) }
     }
@@ -99,8 +128,17 @@ pub struct Facts<'a> {
     pub tier: Option<Tier>,
     /// Who created it: its owner or requester. `None` where nobody can say.
     pub creator_id: Option<Uuid>,
+    /// The team it belongs to, itself or by what it is about; `None` where it has none.
+    pub team_id: Option<Uuid>,
     /// What allows to know that the object exists: any one of these.
     pub readable_by: &'static [&'static str],
+}
+
+impl<'a> Facts<'a> {
+    /// An object without tier, creator and team.
+    pub const fn of(name: &'a str, readable_by: &'static [&'static str]) -> Self {
+        Self { name, tier: None, creator_id: None, team_id: None, readable_by }
+    }
 }
 
 /// Where the door has let a caller in.
@@ -112,6 +150,8 @@ pub struct Admitted {
     /// What a list may show.
     pub visible: Visible,
     pub now: DateTime<Utc>,
+    /// Address of the caller.
+    ip: Arc<str>,
 }
 
 impl Admitted {
@@ -125,31 +165,59 @@ impl Admitted {
         self.unit.as_ref().ok_or_else(|| Error::internal("the handler asks for a unit that its target does not have"))
     }
 
-    fn scope(&self) -> Scope {
-        self.unit.as_ref().map_or(Scope::Organization, |unit| Scope::Unit(unit.id))
+    /// When and from where the caller asks.
+    pub fn moment(&self) -> Moment<'_> {
+        Moment { now: self.now, ip: Some(&self.ip) }
     }
 
-    fn object(&self, facts: &Facts<'_>) -> Object {
-        Object {
-            scope: self.scope(),
+    /// Asks something of the object as the evaluator sees it.
+    pub fn with_object<T>(&self, facts: &Facts<'_>, ask: impl FnOnce(Object<'_>) -> T) -> T {
+        self.with_object_in(self.unit.as_ref(), facts, ask)
+    }
+
+    /// The same of an object in a unit that the call does not name.
+    pub fn with_object_in<T>(&self, unit: Option<&Unit>, facts: &Facts<'_>, ask: impl FnOnce(Object<'_>) -> T) -> T {
+        let grants = &self.user.grants;
+        // Only conditions ask for more than what restricts roles: without one, nothing is written out here.
+        let unit_name = unit.filter(|_| grants.look_at_details()).map(|unit| unit.name.to_string());
+        let details = grants.look_at_details().then(|| Details {
+            name: facts.name,
+            tier: facts.tier,
+            business_unit: unit_name.as_deref(),
+            team: facts.team_id.and_then(|id| self.user.directory.team(id)),
+        });
+        ask(Object {
+            scope: unit.map_or(Scope::Organization, |unit| Scope::Unit(unit.id)),
             creator_is_caller: facts.creator_id.map(|creator| creator == self.user.id),
-            team_is_callers: None,
+            team_is_callers: facts.team_id.map(|team| grants.is_in_team(team)),
+            details,
+        })
+    }
+
+    /// The team of what is about a deployment. Not looked up where no decision about the caller depends on it.
+    pub async fn team_of(&self, conn: &Connection, deployment_id: Option<Uuid>) -> Result<Option<Uuid>> {
+        match deployment_id {
+            Some(id) if self.user.grants.look_at_teams() => {
+                Ok(deployment::team(conn, self.organization_id(), id).await?)
+            }
+            _ => Ok(None),
         }
     }
 
     /// Whether any of these permissions holds for the object.
     pub fn allows(&self, patterns: &[PermissionPattern], facts: &Facts<'_>) -> bool {
-        let object = self.object(facts);
-        patterns.iter().any(|pattern| match (pattern, facts.tier) {
-            (PermissionPattern::Exact(permission), _) => self.holds(*permission, object),
-            (tiered, Some(tier)) => self.holds(tiered.with_tier(tier), object),
-            // Without a tier a tier-qualified permission can only be meant whole.
-            (tiered, None) => tiered.permissions().iter().all(|permission| self.holds(*permission, object)),
-        })
+        self.with_object(facts, |object| patterns.iter().any(|pattern| self.holds(pattern, facts.tier, object)))
     }
 
-    fn holds(&self, permission: flagstone_core::access::Permission, object: Object) -> bool {
-        matches!(decide(&self.user.grants, self.now, permission, object), Decision::Allow { .. })
+    /// Whether a permission holds for an object. Where the object has no tier, a tier-qualified permission can only be
+    /// meant whole.
+    pub fn holds(&self, pattern: &PermissionPattern, tier: Option<Tier>, object: Object<'_>) -> bool {
+        let holds = |permission: Permission| decide(&self.user.grants, self.moment(), permission, object).is_allow();
+        match (pattern, tier) {
+            (PermissionPattern::Exact(permission), _) => holds(*permission),
+            (tiered, Some(tier)) => holds(tiered.with_tier(tier)),
+            (tiered, None) => tiered.permissions().iter().all(|permission| holds(*permission)),
+        }
     }
 
     /// Whether the caller may know that the object exists.
@@ -188,7 +256,7 @@ impl Deref for Read {
 }
 
 impl Cx {
-    /// The signed-in person. Methods for runners or for anybody have doors of their own.
+    /// The person or service account that calls. Methods for runners or for anybody have doors of their own.
     pub fn user(&self) -> Result<&Arc<UserCaller>> {
         match &self.caller {
             Caller::User(user) => Ok(user),
@@ -199,6 +267,18 @@ impl Cx {
             )
             .into()),
         }
+    }
+
+    /// The session of the signed-in person: for what no program may do with a token that somebody gave it.
+    pub fn session(&self) -> Result<Uuid> {
+        self.user()?.session_id().ok_or_else(|| {
+            CoreError::new(
+                Kind::Denied,
+                Reason::SessionRequired,
+                "Only a signed-in person may do this, not an API token. Log in.",
+            )
+            .into()
+        })
     }
 
     /// The runner that calls.
@@ -223,18 +303,44 @@ impl Cx {
     /// The door for writing. Opens the transaction, makes sure that session and grants still stand in it, and answers
     /// a call that was answered before from its stored response.
     pub async fn begin<M: Mutation>(&self, message: &M, target: impl Into<Target>) -> Result<Tx> {
-        let target = target.into();
+        let scope = TxScope::Organization(self.user()?.organization_id);
+        self.begin_in(message, target.into(), scope).await
+    }
+
+    /// The door for an operator of the installation, who acts on organizations other than the own. Row security does not
+    /// hold here: every statement names the organization that it is about. The operator's own is the default one;
+    /// nobody of another comes in, whatever a role there may hold.
+    pub async fn begin_installation<M: Mutation>(&self, message: &M, target: impl Into<Target>) -> Result<Tx> {
+        let tx = self.begin_in(message, target.into(), TxScope::Worker).await?;
+        match organization::default(&tx).await? {
+            Some(default) if default.id == tx.organization_id => Ok(tx),
+            _ => {
+                let admitted = tx.admitted()?;
+                let target = Target::organization(tx.target());
+                self.deny_scope(&admitted.user, &target, Scope::Organization, admitted.moment()).await
+            }
+        }
+    }
+
+    async fn begin_in<M: Mutation>(&self, message: &M, target: Target, scope: TxScope) -> Result<Tx> {
         let cached = self.user()?.clone();
         let replay = Replay::of(&self.method, message, &cached.name.to_string())?;
         let mut admitted = self.admit(cached.clone(), &target).await?;
-        let mut db = self.app.db.begin(TxScope::Organization(cached.organization_id)).await?;
+        if cached.is_agent()
+            && self.method.risk == Risk::High
+            && !self.method.creates_request
+            && !message.validate_only()
+        {
+            return self.leave_to_people(&admitted, &target).await;
+        }
+        let mut db = self.app.db.begin(scope).await?;
         // One round trip: what the caller's rights rest on, and whether this call was made before.
         let (standing, stored) = {
             let conn = &*db;
-            try_join!(identity::standing(conn, cached.organization_id, cached.session_id, cached.id), async {
+            try_join!(standing(conn, &cached), async {
                 match &replay {
                     Some(replay) => {
-                        idempotency::claim(conn, cached.organization_id, &replay.principal, replay.id).await
+                        Ok(idempotency::claim(conn, cached.organization_id, &replay.principal, replay.id).await?)
                     }
                     None => Ok(None),
                 }
@@ -253,6 +359,10 @@ impl Cx {
         if let (Some(replay), Some(stored)) = (&replay, stored) {
             return Err(replay.answer(&self.app, cached.organization_id, stored));
         }
+        if admitted.unit.as_ref().is_some_and(|unit| unit.deleted) {
+            // What happened in it can be read. Nothing more happens in it.
+            return Err(CoreError::not_found(&target.name).into());
+        }
         let validate_only = message.validate_only();
         Ok(Tx::of_call(self.clone(), db, admitted, target.name, replay, validate_only))
     }
@@ -267,6 +377,7 @@ impl Cx {
             .into());
         }
         let now = Utc::now();
+        let at = Moment { now, ip: Some(&self.call.ip) };
         let patterns = match &self.method.admission {
             Admission::Permissions(patterns) => patterns.as_slice(),
             Admission::Authenticated => &[],
@@ -275,24 +386,35 @@ impl Cx {
             }
         };
         let open = patterns.is_empty();
-        let could =
-            |scope: Scope| open || patterns.iter().any(|pattern| could_match(&user.grants, now, pattern, scope));
-        let mut visible = visible(&user.grants, now, patterns);
+        let could = |scope: Scope| open || patterns.iter().any(|pattern| could_match(&user.grants, at, pattern, scope));
+        let visible = if open { Visible::EVERYTHING } else { visible(&user.grants, at, patterns) };
         let unit = match &target.place {
             Place::Organization if could(Scope::Organization) => None,
-            Place::Organization => return self.deny(&user, target, None, None).await,
+            Place::Organization => return self.deny_scope(&user, target, Scope::Organization, at).await,
             Place::Unit(name) | Place::Units(BusinessUnitParent::One(name)) => {
-                let unit = user.directory.unit(name).cloned();
+                let unit = user.directory.past_unit(name).cloned();
                 // A unit that does not exist is judged like one in which nothing is bound.
                 let scope = Scope::Unit(unit.as_ref().map_or(Uuid::nil(), |unit| unit.id));
                 match unit {
-                    _ if !could(scope) => return self.deny(&user, target, None, None).await,
+                    _ if !could(scope) => return self.deny_scope(&user, target, scope, at).await,
                     None => return Err(CoreError::not_found(&target.name).into()),
                     Some(unit) => Some(unit),
                 }
             }
             Place::Units(BusinessUnitParent::Any) if open || !visible.is_nothing() => None,
-            Place::Units(BusinessUnitParent::Any) => return self.deny(&user, target, None, None).await,
+            Place::Units(BusinessUnitParent::Any) => {
+                // What would do in any unit is what would do in one.
+                return self.deny_scope(&user, target, Scope::Unit(Uuid::nil()), at).await;
+            }
+            Place::Invitation(id) => {
+                let conn = self.app.db.reads.get().await?;
+                match invitation::business_unit(&conn, user.organization_id, *id).await? {
+                    Some(None) if could(Scope::Organization) => None,
+                    Some(Some(unit)) if could(Scope::Unit(unit)) => user.directory.unit_by_id(unit).cloned(),
+                    // Invisible and absent answer alike.
+                    _ => return Err(CoreError::not_found(&target.name).into()),
+                }
+            }
             Place::Job(_) | Place::Approval(_) => {
                 let found = self.resolve(&user, &target.place).await?;
                 match found.and_then(|id| user.directory.unit_by_id(id).cloned()) {
@@ -302,13 +424,7 @@ impl Cx {
                 }
             }
         };
-        if open {
-            visible = flagstone_core::access::Visible {
-                others: flagstone_core::access::Reach::AllExcept(Vec::new()),
-                own: flagstone_core::access::Reach::AllExcept(Vec::new()),
-            };
-        }
-        Ok(Admitted { user, unit, visible, now })
+        Ok(Admitted { user, unit, visible, now, ip: self.call.ip.clone() })
     }
 
     /// The unit of an object whose name does not say it.
@@ -317,7 +433,7 @@ impl Cx {
         Ok(match place {
             Place::Job(id) => job::business_unit(&conn, user.organization_id, *id).await?,
             Place::Approval(id) => approval::business_unit(&conn, user.organization_id, *id).await?,
-            Place::Organization | Place::Unit(_) | Place::Units(_) => None,
+            Place::Organization | Place::Unit(_) | Place::Units(_) | Place::Invitation(_) => None,
         })
     }
 
@@ -341,46 +457,5 @@ impl Cx {
             return Ok(());
         }
         self.refuse(admitted, facts, std::slice::from_ref(pattern)).await
-    }
-
-    async fn refuse(&self, admitted: &Admitted, facts: &Facts<'_>, patterns: &[PermissionPattern]) -> Result<()> {
-        if !admitted.may_read(facts) {
-            return Err(CoreError::not_found(&facts.name).into());
-        }
-        let missing = patterns.first().map(|pattern| match facts.tier {
-            Some(tier) => pattern.with_tier(tier).to_string(),
-            None => pattern.to_string(),
-        });
-        let target = Target { name: facts.name.to_owned(), place: Place::Organization };
-        self.deny(&admitted.user, &target, admitted.unit.as_ref(), missing).await
-    }
-
-    /// Writes the audit event of a denial, in a transaction of its own, and makes the error that names it.
-    async fn deny<T>(
-        &self,
-        user: &UserCaller,
-        target: &Target,
-        unit: Option<&Unit>,
-        missing: Option<String>,
-    ) -> Result<T> {
-        let permission =
-            missing.or_else(|| self.method.permissions().first().map(ToString::to_string)).unwrap_or_default();
-        let scope = match (&target.place, unit) {
-            (_, Some(unit)) => unit.name.to_string(),
-            (Place::Unit(name) | Place::Units(BusinessUnitParent::One(name)), None) => name.to_string(),
-            _ => "the organization".to_owned(),
-        };
-        let decision_id =
-            crate::audit::denial(self, user, &target.name, unit.map(|unit| unit.id), &permission, &scope).await?;
-        let message = format!(
-            "{} needs {permission} in {scope} on {} (or it might not exist). Ask someone who manages roles there.",
-            self.method.name, target.name
-        );
-        Err(Error::Audited(
-            CoreError::new(Kind::Denied, Reason::AccessDenied, message)
-                .with("permission", &permission)
-                .with("scope", &scope)
-                .with("decision_id", &decision_id),
-        ))
     }
 }

@@ -1,7 +1,9 @@
 //! Access tokens: JWTs of a quarter of an hour, signed with an Ed25519 key that the server generated and keeps sealed.
-//! The keys are rows, so that replicas accept each other's tokens; one that is not known yet is looked up.
+//!
+//! The keys are rows, so that replicas accept each other's tokens. A new key waits before it signs, so that every replica
+//! and everybody who caches the public parts has it by then; one that is not known yet is looked up all the same. An old
+//! key counts until the last token that it signed has ended.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -11,7 +13,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
 use flagstone_core::{Error as CoreError, Kind, Reason};
-use flagstone_db::{Connection, Database, signing_key};
+use flagstone_db::signing_key::{self, PublicKeyRow, SigningKeyRow};
+use flagstone_db::{Connection, Database};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -19,6 +22,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::config::TokenConfig;
 use crate::error::{Error, Result};
 use crate::vault::Vault;
 
@@ -30,6 +34,9 @@ const AUDIENCE: &str = "flagstone";
 
 /// Unknown key ids are looked up at most once in this time: anybody can invent them.
 const LOOK_UP_PAUSE: Duration = Duration::from_secs(1);
+
+/// How far the clocks of two replicas may be apart: a token from further in the future is none of ours.
+const CLOCKS_APART: TimeDelta = TimeDelta::seconds(60);
 
 /// What an access token says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,61 +66,178 @@ impl Claims {
 /// Signs and verifies access tokens.
 pub struct SigningKeys {
     database: Database,
+    vault: Arc<Vault>,
     issuer: String,
     lifetime: Duration,
-    id: String,
-    signing: EncodingKey,
-    known: RwLock<HashMap<String, Arc<DecodingKey>>>,
+    ring: RwLock<Arc<Ring>>,
     last_look_up: Mutex<Option<Instant>>,
     validation: Validation,
 }
 
+/// The keys whose signatures count, the newest first.
+struct Ring {
+    keys: Vec<Key>,
+    jwks: Arc<Value>,
+}
+
+/// One key. Its public part is computed from the private one: a row that somebody put another public part into verifies
+/// nothing.
+struct Key {
+    id: String,
+    activate_time: DateTime<Utc>,
+    retire_time: Option<DateTime<Utc>>,
+    signing: EncodingKey,
+    verifying: Arc<DecodingKey>,
+}
+
 /// What is sealed with a key's private part.
-fn sealed_as(id: &str) -> String {
+pub(crate) fn sealed_as(id: &str) -> String {
     format!("signing key/{id}")
 }
 
 /// Makes the first signing key, unless there is one. The caller holds the lock of the start.
 pub async fn create_first(conn: &mut Connection, vault: &Vault) -> Result<()> {
-    if signing_key::current(conn).await?.is_some() {
-        return Ok(());
+    let now = signing_key::lock(conn).await?;
+    if signing_key::public_parts(conn).await?.is_empty() {
+        create(conn, vault, now).await?;
     }
+    Ok(())
+}
+
+/// Makes the next signing key, which signs after its lead, and says when the signatures of the others stop counting: when
+/// the last token that they sign has ended. FAILED_PRECONDITION `WRONG_STATE` while a new key waits to sign.
+pub async fn rotate(conn: &mut Connection, vault: &Vault, config: &TokenConfig) -> Result<PublicKeyRow> {
+    let now = signing_key::lock(conn).await?;
+    if let Some(waiting) = signing_key::public_parts(conn).await?.iter().find(|key| key.activate_time > now) {
+        let message = format!("signingKeys/{} is new and waits to sign. Rotate again after that.", waiting.id);
+        return Err(CoreError::precondition(Reason::WrongState, message).into());
+    }
+    let activate_time = now + TimeDelta::from_std(config.signing_key_lead).map_err(Error::internal)?;
+    let key = create(conn, vault, activate_time).await?;
+    // Replicas may take the new key up a little late.
+    let last_token = TimeDelta::from_std(config.access + config.signing_key_lead).map_err(Error::internal)?;
+    signing_key::retire_others(conn, &key.id, activate_time + last_token).await?;
+    Ok(key)
+}
+
+/// Whether the key that signs has done so for long enough.
+pub async fn is_due(conn: &mut Connection, config: &TokenConfig) -> Result<bool> {
+    let now = signing_key::lock(conn).await?;
+    let age = TimeDelta::from_std(config.signing_key_age).map_err(Error::internal)?;
+    let keys = signing_key::public_parts(conn).await?;
+    Ok(keys.first().is_some_and(|newest| newest.activate_time + age < now))
+}
+
+async fn create(conn: &mut Connection, vault: &Vault, activate_time: DateTime<Utc>) -> Result<PublicKeyRow> {
     let mut seed = Zeroizing::new([0; 32]);
     getrandom::fill(seed.as_mut_slice()).map_err(Error::internal)?;
-    let key = SigningKey::from_bytes(&seed);
     let id = Uuid::now_v7().to_string();
-    let public_jwk = json!({
-        "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": id,
-        "x": URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes()),
-    });
+    let public_jwk = jwk(&id, &SigningKey::from_bytes(&seed));
     let ciphertext = vault.seal(&sealed_as(&id), seed.as_slice())?;
-    let row = signing_key::NewSigningKey { id: &id, alg: "EdDSA", public_jwk: &public_jwk, ciphertext: &ciphertext };
+    let row = signing_key::NewSigningKey {
+        id: &id,
+        alg: "EdDSA",
+        public_jwk: &public_jwk,
+        ciphertext: &ciphertext,
+        activate_time,
+    };
     Ok(signing_key::insert(conn, &row).await?)
 }
 
+fn jwk(id: &str, key: &SigningKey) -> Value {
+    json!({
+        "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": id,
+        "x": URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes()),
+    })
+}
+
+impl Ring {
+    fn open(rows: Vec<SigningKeyRow>, vault: &Vault) -> Result<Self> {
+        let (mut keys, mut jwks) = (Vec::new(), Vec::new());
+        for row in rows {
+            let seed = Zeroizing::new(vault.open(&sealed_as(&row.id), &row.ciphertext)?);
+            let key = SigningKey::from_bytes(seed.as_slice().try_into().map_err(Error::internal)?);
+            let der = key.to_pkcs8_der().map_err(|error| Error::internal(error.to_string()))?;
+            let public = URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes());
+            jwks.push(jwk(&row.id, &key));
+            keys.push(Key {
+                id: row.id,
+                activate_time: row.activate_time,
+                retire_time: row.retire_time,
+                signing: EncodingKey::from_ed_der(der.as_bytes()),
+                verifying: Arc::new(DecodingKey::from_ed_components(&public).map_err(Error::internal)?),
+            });
+        }
+        Ok(Self { keys, jwks: Arc::new(json!({ "keys": jwks })) })
+    }
+
+    fn is_of(&self, rows: &[SigningKeyRow]) -> bool {
+        let known = self.keys.iter().map(|key| (&key.id, key.retire_time));
+        known.eq(rows.iter().map(|row| (&row.id, row.retire_time)))
+    }
+
+    /// The newest key whose time to sign has come.
+    fn signing(&self, now: DateTime<Utc>) -> Option<&Key> {
+        self.keys.iter().find(|key| key.activate_time <= now).or_else(|| self.keys.last())
+    }
+
+    fn verifying(&self, id: &str, now: DateTime<Utc>) -> Option<Arc<DecodingKey>> {
+        let key = self.keys.iter().find(|key| key.id == id)?;
+        (key.retire_time.is_none_or(|end| end > now)).then(|| key.verifying.clone())
+    }
+}
+
 impl SigningKeys {
-    /// Loads the key to sign with, which `create_first` has made. `lifetime` is that of the tokens.
-    pub async fn load(database: Database, vault: &Vault, issuer: &str, lifetime: Duration) -> Result<Self> {
-        let row = signing_key::current(&*database.reads.get().await?).await?;
-        let row = row.ok_or_else(|| Error::internal("there is no signing key"))?;
-        let seed = Zeroizing::new(vault.open(&sealed_as(&row.id), &row.ciphertext)?);
-        let seed = seed.as_slice().try_into().map_err(Error::internal)?;
-        let der = SigningKey::from_bytes(seed).to_pkcs8_der().map_err(|error| Error::internal(error.to_string()))?;
-        let known = HashMap::from([(row.id.clone(), Arc::new(public_part(&row.public_jwk)?))]);
+    /// Loads the keys, of which `create_first` has made one. `lifetime` is that of the tokens.
+    pub async fn load(database: Database, vault: Arc<Vault>, issuer: &str, lifetime: Duration) -> Result<Self> {
+        let rows = signing_key::live(&*database.reads.get().await?).await?;
+        let ring = Ring::open(rows, &vault)?;
+        if ring.keys.is_empty() {
+            return Err(Error::internal("there is no signing key"));
+        }
         let mut validation = Validation::new(ALGORITHM);
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[issuer]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
+        validation.validate_nbf = true;
         validation.leeway = 0;
         Ok(Self {
             database,
+            vault,
             issuer: issuer.to_owned(),
             lifetime,
-            id: row.id,
-            signing: EncodingKey::from_ed_der(der.as_bytes()),
-            known: RwLock::new(known),
+            ring: RwLock::new(Arc::new(ring)),
             last_look_up: Mutex::new(None),
             validation,
+        })
+    }
+
+    /// Takes up what other replicas did to the keys. To be called every second.
+    pub async fn reload(&self) -> Result<()> {
+        let rows = signing_key::live(&*self.database.reads.get().await?).await?;
+        if self.ring().is_of(&rows) {
+            return Ok(());
+        }
+        let ring = Arc::new(Ring::open(rows, &self.vault)?);
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring;
+        Ok(())
+    }
+
+    /// The public parts, as a JSON Web Key Set (RFC 7517).
+    pub fn jwks(&self) -> Arc<Value> {
+        self.ring().jwks.clone()
+    }
+
+    /// What says where the keys are and what they sign (OpenID Connect Discovery 1.0). There is no way to log in to other
+    /// sites with this issuer, so only what describes its tokens is here.
+    pub fn discovery(&self) -> Value {
+        json!({
+            "issuer": self.issuer,
+            "jwks_uri": format!("{}/.well-known/jwks.json", self.issuer),
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["EdDSA"],
+            "claims_supported": ["iss", "aud", "sub", "org", "sid", "jti", "iat", "exp"],
         })
     }
 
@@ -130,12 +254,14 @@ impl SigningKeys {
             iat: now.timestamp(),
             exp: (now + TimeDelta::from_std(self.lifetime).map_err(Error::internal)?).timestamp(),
         };
-        let header = Header { kid: Some(self.id.clone()), ..Header::new(ALGORITHM) };
-        let token = jsonwebtoken::encode(&header, &claims, &self.signing).map_err(Error::internal)?;
+        let ring = self.ring();
+        let key = ring.signing(now).ok_or_else(|| Error::internal("there is no signing key"))?;
+        let header = Header { kid: Some(key.id.clone()), ..Header::new(ALGORITHM) };
+        let token = jsonwebtoken::encode(&header, &claims, &key.signing).map_err(Error::internal)?;
         Ok((token, claims.expire_time()))
     }
 
-    /// What a token says, if one of our keys signed it and its time is not over. UNAUTHENTICATED `TOKEN_EXPIRED` or, for
+    /// What a token says, if one of our keys signed it and its time is now. UNAUTHENTICATED `TOKEN_EXPIRED` or, for
     /// everything else that is wrong with it, `BAD_CREDENTIALS`.
     pub async fn verify(&self, token: &str) -> Result<Claims> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| unusable())?;
@@ -146,15 +272,20 @@ impl SigningKeys {
         match jsonwebtoken::decode::<Claims>(token, &key, &self.validation) {
             // The library counts whole seconds: for the rest of the last one it would still take the token.
             Ok(token) if token.claims.expire_time() <= Utc::now() => Err(expired().into()),
+            Ok(token) if token.claims.iat > (Utc::now() + CLOCKS_APART).timestamp() => Err(unusable().into()),
             Ok(data) => Ok(data.claims),
             Err(error) if *error.kind() == ErrorKind::ExpiredSignature => Err(expired().into()),
             Err(_) => Err(unusable().into()),
         }
     }
 
+    fn ring(&self) -> Arc<Ring> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn key(&self, id: &str) -> Result<Arc<DecodingKey>> {
-        if let Some(key) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(id) {
-            return Ok(key.clone());
+        if let Some(key) = self.ring().verifying(id, Utc::now()) {
+            return Ok(key);
         }
         {
             let mut last = self.last_look_up.lock().unwrap_or_else(PoisonError::into_inner);
@@ -163,23 +294,15 @@ impl SigningKeys {
             }
             *last = Some(Instant::now());
         }
-        let conn = self.database.reads.get().await?;
-        let row = signing_key::find(&conn, id).await?.ok_or_else(unusable)?;
-        let key = Arc::new(public_part(&row.public_jwk)?);
-        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(row.id, key.clone());
-        Ok(key)
+        self.reload().await?;
+        Ok(self.ring().verifying(id, Utc::now()).ok_or_else(unusable)?)
     }
 }
 
 impl std::fmt::Debug for SigningKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SigningKeys").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("SigningKeys").field("issuer", &self.issuer).finish_non_exhaustive()
     }
-}
-
-fn public_part(jwk: &Value) -> Result<DecodingKey> {
-    let x = jwk["x"].as_str().unwrap_or_default();
-    DecodingKey::from_ed_components(x).map_err(Error::internal)
 }
 
 /// The answer to a credential that is not one of ours.
@@ -217,7 +340,23 @@ mod tests {
         let mut tx = database.begin(TxScope::Worker).await.unwrap();
         create_first(&mut tx, &vault()).await.unwrap();
         tx.commit().await.unwrap();
-        SigningKeys::load(database.clone(), &vault(), ISSUER, Duration::from_secs(lifetime)).await.unwrap()
+        load(database, lifetime).await
+    }
+
+    async fn load(database: &Database, lifetime: u64) -> SigningKeys {
+        let lifetime = Duration::from_secs(lifetime);
+        SigningKeys::load(database.clone(), Arc::new(vault()), ISSUER, lifetime).await.unwrap()
+    }
+
+    fn kid(token: &str) -> String {
+        jsonwebtoken::decode_header(token).unwrap().kid.unwrap()
+    }
+
+    /// Claims that the key of this ring signs as they are.
+    fn sign(keys: &SigningKeys, claims: &Value, algorithm: Algorithm) -> String {
+        let ring = keys.ring();
+        let header = Header { kid: Some(ring.keys[0].id.clone()), ..Header::new(algorithm) };
+        jsonwebtoken::encode(&header, claims, &ring.keys[0].signing).unwrap()
     }
 
     fn reason(result: Result<Claims>) -> Reason {
@@ -238,7 +377,7 @@ mod tests {
         assert_eq!(claims.exp - claims.iat, 900);
         assert_eq!(claims.expire_time(), expire_time);
         let header = jsonwebtoken::decode_header(&token).unwrap();
-        assert_eq!((header.alg, header.kid.as_deref()), (Algorithm::EdDSA, Some(keys.id.as_str())));
+        assert_eq!((header.alg, header.kid), (Algorithm::EdDSA, Some(keys.ring().keys[0].id.clone())));
     }
 
     #[tokio::test]
@@ -248,8 +387,8 @@ mod tests {
         let keys = keys(&database, 900).await;
         let (token, _) = keys.sign(Uuid::nil(), Uuid::nil(), Uuid::nil()).unwrap();
         let parts: Vec<&str> = token.split('.').collect();
-        let none = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"none","kid":"{}"}}"#, keys.id));
-        let hs256 = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"HS256","kid":"{}"}}"#, keys.id));
+        let none = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"none","kid":"{}"}}"#, kid(&token)));
+        let hs256 = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"HS256","kid":"{}"}}"#, kid(&token)));
         for forged in [
             String::new(),
             "x".to_owned(),
@@ -260,10 +399,72 @@ mod tests {
         ] {
             assert_eq!(reason(keys.verify(&forged).await), Reason::BadCredentials, "{forged}");
         }
-        let old = SigningKeys::load(database, &vault(), ISSUER, Duration::ZERO).await.unwrap();
+        let old = load(&database, 0).await;
         let (token, _) = old.sign(Uuid::nil(), Uuid::nil(), Uuid::nil()).unwrap();
         tokio::time::sleep(Duration::from_millis(1_100)).await;
         assert_eq!(reason(keys.verify(&token).await), Reason::TokenExpired);
+    }
+
+    #[tokio::test]
+    async fn what_our_key_signed_must_be_from_us_for_us_and_of_now() {
+        let test = TestDatabase::create().await;
+        let keys = keys(&test.connect().await, 900).await;
+        let now = Utc::now().timestamp();
+        let claims = |change: &dyn Fn(&mut Value)| {
+            let mut claims = json!({
+                "iss": ISSUER, "aud": AUDIENCE, "sub": Uuid::nil(), "org": Uuid::nil(), "sid": Uuid::nil(),
+                "jti": Uuid::nil(), "iat": now, "exp": now + 900,
+            });
+            change(&mut claims);
+            sign(&keys, &claims, ALGORITHM)
+        };
+        keys.verify(&claims(&|_| {})).await.unwrap();
+        let changes: [&dyn Fn(&mut Value); 6] = [
+            &|claims| claims["iss"] = "https://elsewhere.example.org".into(),
+            &|claims| claims["aud"] = "somebody-else".into(),
+            &|claims| claims["iat"] = (now + 3600).into(),
+            &|claims| claims["nbf"] = (now + 3600).into(),
+            &|claims| claims["sid"] = "not a session".into(),
+            &|claims| claims["exp"] = Value::Null,
+        ];
+        for change in changes {
+            assert_eq!(reason(keys.verify(&claims(change)).await), Reason::BadCredentials);
+        }
+        let over = claims(&|claims| claims["exp"] = (now - 1).into());
+        assert_eq!(reason(keys.verify(&over).await), Reason::TokenExpired);
+    }
+
+    #[tokio::test]
+    async fn a_new_key_waits_then_signs_and_the_old_one_counts_until_its_last_token_ends() {
+        let test = TestDatabase::create().await;
+        let database = test.connect().await;
+        let [first, second] = [keys(&database, 900).await, load(&database, 900).await];
+        let (old, _) = first.sign(Uuid::nil(), Uuid::nil(), Uuid::nil()).unwrap();
+        let config = TokenConfig { signing_key_lead: Duration::from_secs(2), ..TokenConfig::default() };
+        let mut tx = database.begin(TxScope::Worker).await.unwrap();
+        assert!(!is_due(&mut tx, &config).await.unwrap());
+        let made = rotate(&mut tx, &vault(), &config).await.unwrap();
+        assert!(
+            matches!(rotate(&mut tx, &vault(), &config).await, Err(Error::Core(error)) if error.reason == Reason::WrongState)
+        );
+        tx.commit().await.unwrap();
+        for keys in [&first, &second] {
+            keys.reload().await.unwrap();
+            assert_eq!(keys.jwks()["keys"].as_array().unwrap().len(), 2, "both are published before the new one signs");
+        }
+        let (token, _) = first.sign(Uuid::nil(), Uuid::nil(), Uuid::nil()).unwrap();
+        assert_eq!(kid(&token), kid(&old), "the new key waits");
+        while Utc::now() <= made.activate_time {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let (token, _) = first.sign(Uuid::nil(), Uuid::nil(), Uuid::nil()).unwrap();
+        assert_eq!(kid(&token), made.id);
+        second.verify(&token).await.unwrap();
+        second.verify(&old).await.unwrap();
+        let rows = signing_key::live(&database.reads.get().await.unwrap()).await.unwrap();
+        let retire_time = rows.iter().find(|row| row.id == kid(&old)).unwrap().retire_time.unwrap();
+        assert!(retire_time >= made.activate_time + TimeDelta::seconds(900), "{rows:?}");
+        assert!(second.ring().verifying(&kid(&old), retire_time).is_none());
     }
 
     #[tokio::test]
@@ -271,18 +472,13 @@ mod tests {
         let test = TestDatabase::create().await;
         let database = test.connect().await;
         let first = keys(&database, 900).await;
-        // A rotation: the first key is no longer the one to sign with, and still known.
+        let config = TokenConfig { signing_key_lead: Duration::ZERO, ..TokenConfig::default() };
         let mut tx = database.begin(TxScope::Worker).await.unwrap();
-        let jwk = json!({"x": URL_SAFE_NO_PAD.encode(SigningKey::from_bytes(&[7; 32]).verifying_key().as_bytes())});
-        let ciphertext = vault().seal(&sealed_as("zz"), &[7; 32]).unwrap();
-        let row = signing_key::NewSigningKey { id: "zz", alg: "EdDSA", public_jwk: &jwk, ciphertext: &ciphertext };
-        signing_key::insert(&mut tx, &row).await.unwrap();
+        let made = rotate(&mut tx, &vault(), &config).await.unwrap();
         tx.commit().await.unwrap();
-        let second = SigningKeys::load(database, &vault(), ISSUER, Duration::from_secs(900)).await.unwrap();
-        assert_eq!(second.id, "zz");
+        let second = load(&database, 900).await;
         let (token, _) = second.sign(Uuid::nil(), Uuid::nil(), Uuid::nil()).unwrap();
+        assert_eq!(kid(&token), made.id);
         first.verify(&token).await.unwrap();
-        let (token, _) = first.sign(Uuid::nil(), Uuid::nil(), Uuid::nil()).unwrap();
-        second.verify(&token).await.unwrap();
     }
 }

@@ -39,6 +39,7 @@ pub struct Ledger {
     jobs: Vec<pb::EnqueuedJob>,
     details: serde_json::Map<String, Value>,
     topics: BTreeSet<String>,
+    team_id: Option<Uuid>,
 }
 
 impl Ledger {
@@ -81,6 +82,21 @@ impl Ledger {
     /// Adds a fact to the audit event.
     pub fn detail(&mut self, key: &str, value: impl Into<Value>) {
         self.details.insert(key.to_owned(), value.into());
+    }
+
+    /// Names the team that the objects belong to: whoever may read the audit of own teams sees the event.
+    pub fn in_team(&mut self, team_id: Option<Uuid>) {
+        self.team_id = self.team_id.or(team_id);
+    }
+
+    /// Row id of the first object of a kind.
+    pub fn first(&self, object_type: &str) -> Option<Uuid> {
+        self.changes.iter().find(|change| change.object.object_type == object_type).map(|change| change.object.id)
+    }
+
+    /// The team that the objects belong to.
+    pub fn team_id(&self) -> Option<Uuid> {
+        self.team_id
     }
 
     /// Rings a bell after the commit although no object changed.

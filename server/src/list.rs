@@ -145,6 +145,7 @@ impl ListCall {
         ListQuery {
             organization_id: read.organization_id(),
             caller_id: read.user.id,
+            team_ids: &[],
             parent_id,
             branches,
             sights: &[],

@@ -1,18 +1,25 @@
-//! Passwords as they are stored: argon2id with a salt of their own. Hashing is made to take memory and time, so it runs
-//! on threads for blocking work, only a few at a time.
+//! Passwords as they are stored: argon2id with a salt of their own, at the parameters that OWASP recommends (19 MiB, two
+//! passes, one lane). Hashing is made to take memory and time, so it runs on threads for blocking work, on at most half of
+//! the cores, and only so many logins may wait for it: a storm of them neither starves other calls of the processor nor of
+//! their places.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use flagstone_core::{Error as CoreError, Kind, Reason};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 
-/// Hashes at a time, 19 MiB each.
-const AT_A_TIME: usize = 2;
+/// Most hashes at a time, 19 MiB each.
+const AT_A_TIME_MAX: usize = 8;
+
+/// Callers that may wait for a turn. Each holds the place of a call meanwhile.
+const WAITING_MAX: usize = 64;
 
 /// What is verified where there is nothing to verify. Its parameters are those of every other hash.
 static NOBODYS: LazyLock<String> = LazyLock::new(|| hash(&Zeroizing::new(String::new())).unwrap_or_default());
@@ -20,22 +27,28 @@ static NOBODYS: LazyLock<String> = LazyLock::new(|| hash(&Zeroizing::new(String:
 /// Hashes and verifies passwords. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Passwords {
-    permits: Arc<Semaphore>,
+    /// Of those who wait or have a turn.
+    places: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
 }
 
-/// The turn of one caller. What it does before it drops this, at most one other caller does at the same time.
-pub struct Turn(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+/// The turn of one caller. What it does before it drops this, only a few other callers do at the same time.
+pub struct Turn(#[expect(dead_code, reason = "held, not read")] [OwnedSemaphorePermit; 2]);
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { permits: Arc::new(Semaphore::new(AT_A_TIME)) }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let at_a_time = (cores / 2).clamp(1, AT_A_TIME_MAX);
+        Self { places: Arc::new(Semaphore::new(at_a_time + WAITING_MAX)), turns: Arc::new(Semaphore::new(at_a_time)) }
     }
 }
 
 impl Passwords {
-    /// Waits for a turn.
+    /// Waits for a turn. RESOURCE_EXHAUSTED `OVERLOADED` where too many wait already.
     pub async fn turn(&self) -> Result<Turn> {
-        Ok(Turn(self.permits.clone().acquire_owned().await.map_err(Error::internal)?))
+        let place = self.places.clone().try_acquire_owned().map_err(|_| overloaded())?;
+        let turn = self.turns.clone().acquire_owned().await.map_err(Error::internal)?;
+        Ok(Turn([place, turn]))
     }
 
     /// The hash of a new password, in PHC form: `$argon2id$…`.
@@ -58,6 +71,11 @@ impl Passwords {
     }
 }
 
+fn overloaded() -> CoreError {
+    let message = "Too many people log in at this moment. Try again in a few seconds.";
+    CoreError::new(Kind::Exhausted, Reason::Overloaded, message).retry_after(Duration::from_secs(2))
+}
+
 fn hash(password: &Zeroizing<String>) -> Result<String> {
     let hash = Argon2::default().hash_password(password.as_bytes());
     hash.map(|hash| hash.to_string()).map_err(|error| Error::internal(error.to_string()))
@@ -70,6 +88,32 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn no_more_wait_than_there_are_places_for() {
+        let passwords = Passwords::default();
+        let mut waiting: Vec<_> =
+            (0..passwords.places.available_permits()).map(|_| Box::pin(passwords.turn())).collect();
+        // The first of them have their turn, and keep it.
+        let mut turns = Vec::new();
+        for turn in &mut waiting {
+            turns.push(futures::poll!(turn));
+        }
+        match passwords.turn().await {
+            Err(Error::Core(error)) => assert_eq!((error.kind, error.reason), (Kind::Exhausted, Reason::Overloaded)),
+            _ => panic!("one more was let in"),
+        }
+        drop((turns, waiting));
+        passwords.turn().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn hashes_have_the_parameters_that_are_documented() {
+        let passwords = Passwords::default();
+        let turn = passwords.turn().await.unwrap();
+        let hash = passwords.hash(&turn, "correct horse battery staple").await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+    }
 
     #[tokio::test]
     async fn only_the_password_verifies() {

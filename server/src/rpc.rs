@@ -93,6 +93,19 @@ where
 async fn settle<Resp: Message + Default>(cx: &Cx, answer: Result<Resp>) -> Result<Resp> {
     match answer {
         Err(Error::Replay(bytes)) => Resp::decode(bytes.as_slice()).map_err(Error::internal),
+        // A refusal by another rule than permissions is a decision, too, and can be explained (rule 17).
+        Err(Error::Core(mut error)) if error.kind == Kind::Denied => {
+            if let Caller::User(user) = &cx.caller {
+                match audit::refusal(cx, user, &error).await {
+                    Ok(decision_id) => error = error.with("decision_id", &decision_id),
+                    Err(unwritten) => {
+                        tracing::warn!(error = %unwritten, "The audit event of a denial could not be written.");
+                    }
+                }
+            }
+            error.metadata.remove(audit::UNIT_KEY);
+            Err(Error::Audited(error))
+        }
         Err(Error::Core(mut error)) => {
             if let Caller::User(user) = &cx.caller
                 && !cx.method.is_read()
@@ -110,10 +123,7 @@ async fn settle<Resp: Message + Default>(cx: &Cx, answer: Result<Resp>) -> Resul
 
 /// Whether an error is about what the caller did, not about us.
 const fn is_the_callers(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Invalid | Kind::NotFound | Kind::AlreadyExists | Kind::Denied | Kind::Precondition | Kind::Aborted
-    )
+    matches!(kind, Kind::Invalid | Kind::NotFound | Kind::AlreadyExists | Kind::Precondition | Kind::Aborted)
 }
 
 /// Opens one stream. The handler authorizes and returns the stream; a panic of its producer ends it with an error

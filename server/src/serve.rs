@@ -24,6 +24,7 @@ use crate::identities::Identities;
 use crate::keys::SigningKeys;
 use crate::password_hash::Passwords;
 use crate::services::{self, health};
+use crate::sso::Providers;
 use crate::vault::Vault;
 use crate::watch::Horizon;
 use crate::{runner, status, worker};
@@ -141,15 +142,16 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 pub(crate) async fn app(config: Config, contract: Contract) -> Result<Arc<App>, StartError> {
     let db = Database::connect(&config.database).await?;
     let bells = Bells::open(&config.database)?;
-    let vault = Vault::from_master_key(config.master_key.expose().as_bytes());
+    let vault = Arc::new(Vault::from_master_key(config.master_key.expose().as_bytes()));
     bootstrap::prepare(&db, &vault).await?;
-    let keys = SigningKeys::load(db.clone(), &vault, &config.public_url, config.tokens.access).await?;
+    let keys = SigningKeys::load(db.clone(), vault.clone(), &config.public_url, config.tokens.access).await?;
     let keys = Arc::new(keys);
     Ok(Arc::new(App {
         identities: Identities::new(db.clone(), keys.clone()),
         keys,
         vault,
         passwords: Passwords::default(),
+        sso: Providers::new(&config),
         limits: Limits::new(&config.edge),
         calls: Arc::new(Semaphore::new(config.edge.max_calls)),
         streams: Arc::new(Semaphore::new(config.edge.max_streams)),

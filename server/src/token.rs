@@ -14,13 +14,30 @@ pub enum TokenKind {
     Refresh,
     /// Opens the runner link.
     Runner,
+    /// Accepts an invitation, once.
+    Invitation,
+    /// Sets a password, once.
+    PasswordReset,
+    /// Lets a program in.
+    Api,
+    /// Fetches the tokens of a device login, once.
+    Device,
 }
 
 impl TokenKind {
+    /// Every kind there is.
+    #[cfg(test)]
+    const ALL: [Self; 6] =
+        [Self::Refresh, Self::Runner, Self::Invitation, Self::PasswordReset, Self::Api, Self::Device];
+
     const fn prefix(self) -> &'static str {
         match self {
             Self::Refresh => "fls_rt_",
             Self::Runner => "fls_run_",
+            Self::Invitation => "fls_inv_",
+            Self::PasswordReset => "fls_pwr_",
+            Self::Api => "fls_api_",
+            Self::Device => "fls_dev_",
         }
     }
 }
@@ -31,6 +48,9 @@ const BODY: usize = 43;
 /// Characters of the checksum: 24 bits.
 const CHECKSUM: usize = 4;
 
+/// Characters behind the prefix that are shown to people: 24 bits of 256.
+const SHOWN: usize = 4;
+
 /// Makes a credential: the text for its holder, and the hash to store.
 pub fn mint(kind: TokenKind) -> Result<(String, [u8; 32]), CoreError> {
     let mut random = Zeroizing::new([0; 32]);
@@ -39,6 +59,11 @@ pub fn mint(kind: TokenKind) -> Result<(String, [u8; 32]), CoreError> {
     let token = format!("{body}{}", checksum(&body));
     let hash = Sha256::digest(token.as_bytes()).into();
     Ok((token, hash))
+}
+
+/// The beginning of a credential, by which people recognise it: too little to guess the rest.
+pub fn shown_prefix(kind: TokenKind, token: &str) -> &str {
+    token.get(..kind.prefix().len() + SHOWN).unwrap_or_default()
 }
 
 /// The hash to look a credential up by; `None` for a text that was never one of this kind.
@@ -61,7 +86,7 @@ mod tests {
 
     #[test]
     fn what_is_minted_is_recognised_and_nothing_else() {
-        for kind in [TokenKind::Refresh, TokenKind::Runner] {
+        for kind in TokenKind::ALL {
             let (token, stored) = mint(kind).unwrap();
             assert_eq!(hash(kind, &token), Some(stored));
             let changed = token.replacen(&token[10..11], if &token[10..11] == "A" { "B" } else { "A" }, 1);

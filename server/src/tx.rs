@@ -8,7 +8,7 @@ use std::sync::Arc;
 use flagstone_api::{Answer, Mutation};
 use flagstone_core::access::PermissionPattern;
 use flagstone_core::{Error as CoreError, Reason};
-use flagstone_db::{Connection, idempotency};
+use flagstone_db::{Connection, idempotency, identity};
 use futures::try_join;
 use prost::Message;
 use serde_json::Value;
@@ -17,12 +17,15 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::audit::{self, Entry};
-use crate::call::Call;
+use crate::call::{Call, Origin};
 use crate::contract::Method;
 use crate::cx::{Admitted, Cx, Facts};
 use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, ObjectRef, changes_topic};
+
+/// The principal of what is nobody's of the organization.
+const SYSTEM: &str = "system";
 
 /// How an answer is kept for a call that is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +124,10 @@ pub struct Tx {
     pub call: Call,
     /// What is recorded.
     pub ledger: Ledger,
+    /// What an operator of the installation does in another organization, which has an audit of its own.
+    elsewhere: Option<(Uuid, Ledger)>,
+    /// Organizations whose epoch it raised.
+    raised: Vec<Uuid>,
     action: String,
     target: String,
     door: Door,
@@ -128,7 +135,7 @@ pub struct Tx {
 
 enum Door {
     /// A person's call. `checked` rises when the object was judged.
-    Call { cx: Box<Cx>, admitted: Admitted, replay: Option<Replay>, validate_only: bool, checked: bool },
+    Call { cx: Box<Cx>, admitted: Box<Admitted>, replay: Option<Replay>, validate_only: bool, checked: bool },
     /// A call of the authentication service: who calls is found out by the handler.
     Open { replay: Option<Replay> },
     /// A runner, or the server's own loops.
@@ -145,6 +152,10 @@ impl Tx {
         replay: Option<Replay>,
         validate_only: bool,
     ) -> Self {
+        let mut ledger = Ledger::default();
+        if let Some(token) = admitted.user.token_name() {
+            ledger.detail("came_in_by", token);
+        }
         Self {
             db,
             app: cx.app.clone(),
@@ -152,10 +163,12 @@ impl Tx {
             directory: admitted.user.directory.clone(),
             principal: admitted.user.name.to_string(),
             call: cx.call.clone(),
-            ledger: Ledger::default(),
+            ledger,
+            elsewhere: None,
+            raised: Vec::new(),
             action: cx.method.audit_action.clone(),
             target,
-            door: Door::Call { cx: Box::new(cx), admitted, replay, validate_only, checked: false },
+            door: Door::Call { cx: Box::new(cx), admitted: Box::new(admitted), replay, validate_only, checked: false },
         }
     }
 
@@ -176,6 +189,8 @@ impl Tx {
             principal,
             call: cx.call.clone(),
             ledger: Ledger::default(),
+            elsewhere: None,
+            raised: Vec::new(),
             action: cx.method.audit_action.clone(),
             door: Door::Open { replay },
         }
@@ -199,6 +214,8 @@ impl Tx {
             principal,
             call,
             ledger: Ledger::default(),
+            elsewhere: None,
+            raised: Vec::new(),
             action: action.to_owned(),
             target,
             door: Door::Worker,
@@ -207,8 +224,13 @@ impl Tx {
 
     /// Where the door let the person in. An internal error in a worker's transaction: there is no person.
     pub fn admitted(&self) -> Result<&Admitted> {
+        self.person().map(|(_, admitted)| admitted)
+    }
+
+    /// The person's call, and where the door let the person in. An internal error where there is no person.
+    pub(crate) fn person(&self) -> Result<(&Cx, &Admitted)> {
         match &self.door {
-            Door::Call { admitted, .. } => Ok(admitted),
+            Door::Call { cx, admitted, .. } => Ok((cx, admitted)),
             Door::Open { .. } | Door::Worker => Err(Error::internal("this transaction has no person")),
         }
     }
@@ -219,6 +241,7 @@ impl Tx {
             Door::Call { cx, admitted, checked, .. } => {
                 cx.check_object(admitted, facts).await?;
                 *checked = true;
+                self.ledger.in_team(facts.team_id);
                 Ok(())
             }
             Door::Open { .. } | Door::Worker => Ok(()),
@@ -231,6 +254,11 @@ impl Tx {
             Door::Call { cx, admitted, .. } => cx.require(admitted, pattern, facts).await,
             Door::Open { .. } | Door::Worker => Ok(()),
         }
+    }
+
+    /// Name of the object that the call is about.
+    pub fn target(&self) -> &str {
+        &self.target
     }
 
     /// Names the object that the audit event is about, where the call's own name is not it.
@@ -248,8 +276,38 @@ impl Tx {
         self.ledger.record(object, before, after);
     }
 
+    /// True for a dry run: nothing of it stays.
+    pub fn is_dry(&self) -> bool {
+        matches!(self.door, Door::Call { validate_only: true, .. })
+    }
+
+    /// Raises the epoch of an organization: its units or what anybody may do there change. This process forgets what it
+    /// knew of them once the change is permanent.
+    pub async fn raise_epoch(&mut self, organization_id: Uuid) -> Result<()> {
+        identity::raise_epoch(&mut self.db, organization_id).await?;
+        self.raised.push(organization_id);
+        Ok(())
+    }
+
+    /// Records what an operator did in another organization. Its people read of it in their own audit, as done by
+    /// `system`: who the operator is, and of which organization, is told in the operator's audit alone. Both events carry
+    /// the same correlation id.
+    pub fn record_elsewhere(&mut self, organization_id: Uuid, mut ledger: Ledger) {
+        ledger.detail("by", "an operator of the installation");
+        self.elsewhere = Some((organization_id, ledger));
+    }
+
     /// Makes everything permanent and answers; a dry run undoes everything and answers with what would have happened.
-    pub async fn commit<R: Answer>(self, mut response: R) -> Result<R> {
+    pub async fn commit<R: Answer>(self, response: R) -> Result<R> {
+        self.settle(response, Keep::Plain).await
+    }
+
+    /// Like [`Self::commit`], for an answer that carries a secret: it is kept sealed.
+    pub async fn commit_sealed<R: Answer>(self, response: R) -> Result<R> {
+        self.settle(response, Keep::Sealed).await
+    }
+
+    async fn settle<R: Answer>(self, mut response: R, keep: Keep) -> Result<R> {
         match &self.door {
             Door::Call { checked: false, .. } => {
                 Err(Error::internal(format!("{} was about to commit without judging its object", self.action)))
@@ -259,7 +317,7 @@ impl Tx {
                 self.db.rollback().await?;
                 Ok(response)
             }
-            _ => self.store(response, Keep::Plain).await,
+            _ => self.store(response, keep).await,
         }
     }
 
@@ -277,13 +335,19 @@ impl Tx {
     }
 
     async fn store<R: Message>(self, response: R, keep: Keep) -> Result<R> {
-        let Self { db, app, organization_id, principal, call, ledger, action, target, door, .. } = self;
+        let Self { db, app, organization_id, principal, call, ledger, elsewhere, raised, action, target, door, .. } =
+            self;
         let replay = match &door {
             Door::Call { replay, .. } | Door::Open { replay } => replay.as_ref(),
             Door::Worker => None,
         };
         let entry = Entry::success(organization_id, &principal, &action, &target, &call, &ledger);
         let events = ledger.events(&principal, &call.correlation_id);
+        let there = elsewhere.as_ref().map(|(organization_id, ledger)| {
+            let by_system = Call::internal(&call.correlation_id, Origin::System);
+            let entry = Entry::success(*organization_id, SYSTEM, &action, &target, &by_system, ledger);
+            (*organization_id, entry, ledger.events(SYSTEM, &call.correlation_id))
+        });
         {
             // Pipelined: one round trip. These statements also make a failed transaction fail before its COMMIT.
             let conn: &Connection = &db;
@@ -309,19 +373,43 @@ impl Tx {
                 .await
                 .map_err(Error::from)
             };
-            try_join!(stored, async { audit::insert(conn, &entry).await }, async {
+            let recorded = async {
+                let entry = entry.in_team(team(conn, organization_id, &ledger).await?);
+                audit::insert(conn, &entry).await
+            };
+            try_join!(stored, recorded, async {
                 flagstone_db::change_event::insert(conn, organization_id, &events).await.map_err(Error::from)
             })?;
+            if let Some((organization_id, entry, events)) = &there {
+                audit::insert(conn, entry).await?;
+                flagstone_db::change_event::insert(conn, *organization_id, events).await?;
+            }
         }
         db.commit().await?;
+        for organization_id in raised {
+            app.identities.forget_organization(organization_id);
+        }
         if !events.is_empty() {
             app.bells.ring(&changes_topic(organization_id));
         }
         for topic in ledger.topics() {
             app.bells.ring(&topic);
         }
+        if let Some((organization_id, ..)) = there {
+            app.bells.ring(&changes_topic(organization_id));
+        }
         Ok(response)
     }
+}
+
+/// The team that a change concerns: as its handler said, or that of its deployment.
+async fn team(conn: &Connection, organization_id: Uuid, ledger: &Ledger) -> Result<Option<Uuid>> {
+    let (deployment, request) = (ledger.first("deployment"), ledger.first("request"));
+    let known = ledger.team_id().or_else(|| ledger.first("team"));
+    if known.is_some() || deployment.is_none() && request.is_none() {
+        return Ok(known);
+    }
+    Ok(flagstone_db::audit::team_of(conn, organization_id, deployment, request).await?)
 }
 
 impl Deref for Tx {

@@ -44,7 +44,7 @@ async fn everybody_sees_the_own_profile_with_memberships_and_roles() {
     let membership = pb::Membership { business_unit: "businessUnits/sandbox".into(), role: "roles/developer".into() };
     assert_eq!(me.memberships, [membership]);
     let me = app.as_admin().await.users().get_me(pb::GetMeRequest {}).await.unwrap().into_inner();
-    assert_eq!(me.organization_roles, ["roles/platform-admin"]);
+    assert_eq!(me.organization_roles, ["roles/installation-operator", "roles/platform-admin"]);
     app.finish().await;
 }
 

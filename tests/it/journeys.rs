@@ -5,6 +5,7 @@ use flagstone_client::{Error, pb};
 use flagstone_server::convert::struct_to_json;
 use serde_json::{Value, json};
 
+use crate::support::TestApp;
 use crate::support::app::PASSWORD;
 use crate::support::http::grpc_web;
 use crate::support::line::cli::Cli;
@@ -38,6 +39,94 @@ fn create<'a>(id: &'a str, entries: &'a str) -> Vec<&'a str> {
     let mut arguments = vec!["request", "create", "--template", "config-bundle", "--id", id, "--input", entries];
     arguments.extend(BUNDLE);
     arguments
+}
+
+#[tokio::test]
+async fn j2_a_tenant_is_set_up_by_its_owners() {
+    let app = TestApp::start().await;
+    let admin = app.as_admin().await;
+    let units = admin.business_units();
+    for who in ["eng-owner", "ops-owner", "developer", "senior", "watcher"] {
+        app.user(who, &[]).await;
+    }
+    // 1. Two units with owners.
+    for (code, owner) in [("ENG", "eng-owner"), ("OPS", "ops-owner")] {
+        let unit = pb::BusinessUnit {
+            code: code.into(),
+            display_name: code.into(),
+            owner: format!("users/{owner}"),
+            ..Default::default()
+        };
+        let request = pb::CreateBusinessUnitRequest { business_unit: Some(unit), ..Default::default() };
+        units.clone().create_business_unit(request).await.unwrap();
+    }
+    // 2. The owner of one adds its people by e-mail. 3. One of them a second time. 4. Or with a role beyond the unit.
+    let owner = app.login("eng-owner").await;
+    let add = async |who: &str, role: &str| {
+        let request = pb::AddBusinessUnitMemberRequest {
+            parent: "businessUnits/eng".into(),
+            email: format!("{who}@flagstone.localhost"),
+            role: format!("roles/{role}"),
+            ..Default::default()
+        };
+        owner.business_units().add_business_unit_member(request).await.map_err(Error::from)
+    };
+    for (who, role) in [("developer", "developer"), ("senior", "senior-engineer"), ("watcher", "viewer")] {
+        add(who, role).await.unwrap();
+    }
+    let group = pb::CreateGroupRequest {
+        parent: "businessUnits/eng".into(),
+        group_id: "reviewers".into(),
+        group: Some(pb::Group { display_name: "Reviewers".into(), ..Default::default() }),
+        ..Default::default()
+    };
+    let group = owner.groups().create_group(group).await.unwrap().into_inner().name;
+    let binding = pb::RoleBinding { role: "roles/it-engineer".into(), subject: group.clone(), ..Default::default() };
+    let bind = pb::CreateRoleBindingRequest {
+        parent: "businessUnits/eng".into(),
+        role_binding: Some(binding),
+        ..Default::default()
+    };
+    owner.roles().create_role_binding(bind).await.unwrap();
+    let join = |user: &str| pb::AddGroupMemberRequest {
+        name: group.clone(),
+        user: format!("users/{user}"),
+        ..Default::default()
+    };
+    owner.groups().add_group_member(join("senior")).await.unwrap();
+    let outsider = Error::from(owner.groups().add_group_member(join("ops-owner")).await.unwrap_err());
+    assert_ne!(outsider.reason, None, "members of a unit's group are members of the unit");
+    let senior = app.login("senior").await;
+    let approvals = senior.approvals().list_approvals(pb::ListApprovalsRequest::default()).await;
+    assert!(approvals.is_ok(), "the group's role counts at once: {approvals:?}");
+    assert!(add("developer", "viewer").await.unwrap_err().is(ErrorReason::AlreadyExists));
+    assert!(add("ops-owner", "platform-admin").await.unwrap_err().is(ErrorReason::AccessDenied));
+
+    // 5. The developer chooses a unit; the choice is there on another device.
+    let developer = app.login("developer").await;
+    let choice = pb::SetActiveBusinessUnitRequest { business_unit: "businessUnits/eng".into(), ..Default::default() };
+    developer.users().set_active_business_unit(choice).await.unwrap();
+    let elsewhere = app.login("developer").await;
+    let me = elsewhere.users().get_me(pb::GetMeRequest {}).await.unwrap().into_inner();
+    assert_eq!(me.active_business_unit, "businessUnits/eng");
+
+    // 6. A viewer reads and orders nothing, and is told what is missing; units of others are denied, and `-` leaves them out.
+    let viewer = app.login("watcher").await;
+    let get = pb::GetBusinessUnitRequest { name: "businessUnits/eng".into() };
+    assert_eq!(viewer.business_units().get_business_unit(get).await.unwrap().into_inner().owner, "users/eng-owner");
+    let order = pb::CreateRequestRequest { parent: "businessUnits/eng".into(), ..Default::default() };
+    let denied = Error::from(viewer.requests().create_request(order).await.unwrap_err());
+    assert!(denied.is(ErrorReason::AccessDenied), "{denied:?}");
+    assert_eq!(denied.metadata["permission"], "business_unit:requests:create");
+    let environments = async |parent: &str| {
+        let request = pb::ListEnvironmentsRequest { parent: parent.into(), ..Default::default() };
+        let answer = developer.environments().list_environments(request).await.map_err(Error::from)?;
+        Ok::<_, Error>(answer.into_inner().environments)
+    };
+    assert!(environments("businessUnits/ops").await.unwrap_err().is(ErrorReason::AccessDenied));
+    let seen = environments("businessUnits/-").await.unwrap();
+    assert!(seen.len() == 3 && seen.iter().all(|found| found.name.starts_with("businessUnits/eng/")), "{seen:?}");
+    app.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -341,6 +341,96 @@ async fn production_refuses_a_missing_or_weak_master_key_and_says_what_to_do() {
     assert!(said.contains("DATABASE_URL") && said.contains("FLAGSTONE_MASTER_KEY"), "both at once: {said}");
 }
 
+/// J1: the first start on an empty database, as production does it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_makes_one_administrator_who_changes_the_password_and_may_do_everything() {
+    let database = flagstone_db::testing::TestDatabase::create().await;
+    let data = tempfile::tempdir().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let listen = address.to_string();
+    let given = [
+        ("DATABASE_URL", database.url()),
+        ("FLAGSTONE_DATA_DIR", data.path().to_str().unwrap()),
+        ("FLAGSTONE_LISTEN", listen.as_str()),
+        ("FLAGSTONE_MASTER_KEY", MASTER_KEY),
+        ("FLAGSTONE_RUNNER_CAPACITY", "0"),
+        ("FLAGSTONE_ADMIN_EMAIL", "Root@Example.org"),
+        ("FLAGSTONE_ADMIN_USERNAME", "root"),
+        ("FLAGSTONE_ADMIN_PASSWORD", PASSWORD),
+    ];
+    let start = || {
+        Command::new(built_program("flagstone-server"))
+            .arg("serve")
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .envs(given)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap()
+    };
+    let ready = async || {
+        until("the server serves", || async {
+            tokio::net::TcpStream::connect(address).await.is_ok()
+                && crate::support::http::get(address, "/readyz", &[]).await.status() == http::StatusCode::OK
+        })
+        .await;
+    };
+    let mut server = start();
+    ready().await;
+    let client = Client::builder(format!("http://{address}")).attempts(1).connect().await.unwrap();
+    let login = |password: &str| pb::LoginRequest {
+        identifier: "root@example.org".into(),
+        password: password.into(),
+        ..Default::default()
+    };
+    let answer = client.login(login(PASSWORD)).await.unwrap();
+    assert!(answer.password_change_required, "what an operator wrote down is changed first");
+    let denied = client.users().list_users(pb::ListUsersRequest::default()).await.unwrap_err();
+    assert_eq!(flagstone_client::Error::from(denied).reason, Some(pb::ErrorReason::PasswordChangeRequired));
+    let new = "a-quite-different-walrus";
+    let change =
+        pb::ChangePasswordRequest { current_password: PASSWORD.into(), new_password: new.into(), ..Default::default() };
+    client.auth().change_password(change).await.unwrap();
+    client.login(login(new)).await.unwrap();
+    let held = client.access().get_my_permissions(pb::GetMyPermissionsRequest {}).await.unwrap().into_inner();
+    let held: BTreeSet<String> = held.scopes[0].permissions.iter().map(|held| held.permission.clone()).collect();
+    let registered: BTreeSet<String> =
+        flagstone_core::access::Permission::all().map(|permission| permission.slug().to_owned()).collect();
+    let missing: Vec<_> = registered.difference(&held).collect();
+    assert!(missing.is_empty(), "the administrator lacks {missing:?}");
+
+    let sql = Sql::connect(database.url()).await;
+    let people = "SELECT array_agg(username || ' ' || email) FROM users";
+    assert_eq!(sql.one::<Vec<String>>(people, &[]).await, ["root root@example.org"]);
+    let begun = "SELECT array_agg(action ORDER BY action) FROM audit_events WHERE principal = 'system'
+                 AND action IN ('organization.create', 'installation.set_up', 'signing_key.create')";
+    let expected = ["installation.set_up", "organization.create", "signing_key.create"];
+    assert_eq!(sql.one::<Vec<String>>(begun, &[]).await, expected, "the first rows are in the audit");
+    let count = "SELECT jsonb_build_array((SELECT count(*) FROM users), (SELECT count(*) FROM organizations),
+                 (SELECT count(*) FROM roles), (SELECT count(*) FROM role_bindings), (SELECT count(*) FROM signing_keys),
+                 (SELECT count(*) FROM audit_events WHERE principal = 'system'))";
+    let first: serde_json::Value = sql.one(count, &[]).await;
+    server.kill().await.unwrap();
+    let mut server = start();
+    ready().await;
+    assert_eq!(sql.one::<serde_json::Value>(count, &[]).await, first, "a restart creates nothing");
+    server.kill().await.unwrap();
+
+    // Each wrong start ends with one sentence and a code.
+    let one_sentence = |said: &str| said.lines().filter(|line| !line.trim().is_empty()).count() == 1;
+    let mut wrong = given;
+    wrong[0].1 = "postgres://nobody@127.0.0.1:1/nothing";
+    let (code, said) = run("serve", &wrong).await;
+    assert!(code.is_some_and(|code| code != 0) && one_sentence(&said), "{code:?}: {said}");
+    sql.run("INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000')", &[]).await;
+    let (code, said) = run("serve", &given).await;
+    assert!(code.is_some_and(|code| code != 0) && one_sentence(&said), "{code:?}: {said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_tells_by_its_exit_code_whether_something_is_missing() {
     let database = flagstone_db::testing::TestDatabase::create().await;

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use flagstone_api::pb::ErrorReason;
+use flagstone_api::pb::{self, ErrorReason};
 
-use crate::support::contract::{Method, methods, page_of};
+use crate::support::contract::{Method, OF_ONESELF, methods, page_of};
+use crate::support::database::run;
 use crate::support::requests::{harmless, valid_request};
 use crate::support::world::{Cast, World};
 use crate::support::{Caller, Code, Error, ScriptedRunner, TestApp, wait_for};
@@ -22,17 +23,34 @@ async fn without_a_token_only_public_methods_answer() {
     let app = TestApp::start().await;
     let mut public = Vec::new();
     for method in methods() {
-        let error = refused(&app.anonymous(), &method).await;
         if method.is_public() {
-            assert_ne!(error.reason, None, "{}: {error:?}", method.name);
-            assert_eq!(error.code, Code::InvalidArgument, "{} looks at its arguments: {error:?}", method.name);
+            // Some need no argument; the others look at theirs.
+            if let Err(error) = app.anonymous().ask(&method, &method.request()).await {
+                assert_ne!(error.reason, None, "{}: {error:?}", method.name);
+                assert_eq!(error.code, Code::InvalidArgument, "{} looks at its arguments: {error:?}", method.name);
+            }
             public.push(method.name);
         } else {
+            let error = refused(&app.anonymous(), &method).await;
             let expected = (Code::Unauthenticated, Some(ErrorReason::BadCredentials));
             assert_eq!((error.code, error.reason), expected, "{}: {error:?}", method.name);
         }
     }
-    assert_eq!(public, ["Login", "RefreshSession"]);
+    assert_eq!(
+        public,
+        [
+            "AcceptPasswordReset",
+            "BeginDeviceLogin",
+            "BeginSsoLogin",
+            "CompleteSsoLogin",
+            "ListAuthMethods",
+            "Login",
+            "PollDeviceLogin",
+            "RefreshSession",
+            "AcceptInvitation",
+            "LookupInvitation",
+        ]
+    );
     app.finish().await;
 }
 
@@ -46,7 +64,7 @@ async fn a_token_that_is_not_ours_opens_nothing() {
     let flipped = if tail.starts_with('A') { 'B' } else { 'A' };
     let altered = format!("{head}{flipped}{}", &tail[1..]);
     let unsigned = format!("{}.{}.", "eyJhbGciOiJub25lIn0", token.split('.').nth(1).unwrap());
-    for token in ["garbage", "fls_run_garbage", &altered, &unsigned] {
+    for token in ["garbage", "fls_run_garbage", "fls_api_garbage", &altered, &unsigned] {
         let caller = dev.with_token(token);
         for method in methods().iter().filter(|method| !method.is_public()) {
             let error = refused(&caller, method).await;
@@ -71,6 +89,55 @@ async fn an_expired_token_opens_nothing_and_says_so() {
         let expected = (Code::Unauthenticated, Some(ErrorReason::TokenExpired));
         assert_eq!((error.code, error.reason), expected, "{}: {error:?}", method.name);
     }
+    app.finish().await;
+}
+
+/// A session that was ended, a token that was revoked, and a person who may not come in any more.
+#[tokio::test]
+async fn what_has_ended_opens_nothing() {
+    let app = TestApp::start().await;
+    let ended = app.as_dev().await;
+    ended.auth().logout(pb::LogoutRequest::default()).await.unwrap();
+    let out = app.user("out", &[("viewer", "sandbox")]).await;
+    run(&app.sql, "UPDATE users SET active = false WHERE username = 'out'").await;
+    app.grants_changed().await;
+    for caller in [&ended, &out] {
+        for method in methods().iter().filter(|method| !method.is_public()) {
+            let error = refused(caller, method).await;
+            let expected = (Code::Unauthenticated, Some(ErrorReason::PrincipalInactive));
+            assert_eq!((error.code, error.reason), expected, "{}: {error:?}", method.name);
+        }
+    }
+    app.finish().await;
+}
+
+/// A token of an administrator that carries next to nothing is let into next to nothing.
+#[tokio::test]
+async fn a_narrow_token_opens_no_more_than_it_carries() {
+    let app = TestApp::start().await;
+    let runner = ScriptedRunner::start(&app).await;
+    let world = World::build(&app, &runner, Cast::of(&app).await).await;
+    let admin = app.as_admin().await;
+    let token = pb::ApiToken {
+        display_name: "Narrow".into(),
+        permissions: vec!["user:profile:read".into()],
+        ..Default::default()
+    };
+    let request = pb::CreateApiTokenRequest { parent: "users/me".into(), api_token: Some(token), ..Default::default() };
+    let secret = admin.api_tokens().create_api_token(request).await.unwrap().into_inner().secret;
+    let narrow = admin.with_token(&secret);
+    narrow.users().get_me(pb::GetMeRequest {}).await.unwrap();
+    for method in methods().iter().filter(|method| needs_a_role(method)) {
+        let mut request = valid_request(&world, method);
+        harmless(method, &mut request);
+        let error = narrow.ask(method, &request).await.expect_err(&method.name);
+        let denied = matches!(
+            error.reason,
+            Some(ErrorReason::AccessDenied | ErrorReason::NotFound | ErrorReason::SessionRequired)
+        );
+        assert!(denied, "{}: {error:?}", method.name);
+    }
+    drop(runner);
     app.finish().await;
 }
 
@@ -119,6 +186,7 @@ async fn a_person_without_a_role_is_let_into_nothing_that_needs_one() {
 
 fn needs_a_role(method: &Method) -> bool {
     let beyond_oneself = |permission: &String| !permission.starts_with("user:") || permission.ends_with(":own");
-    let for_people = !method.is_public() && !method.is_runners() && !method.is_for_everybody();
+    let of_others = !OF_ONESELF.contains(&method.name.as_str());
+    let for_people = of_others && !method.is_public() && !method.is_runners() && !method.is_for_everybody();
     for_people && method.policy.permissions.iter().any(beyond_oneself)
 }

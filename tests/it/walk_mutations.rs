@@ -73,7 +73,8 @@ async fn ten_equal_mutations_at_once_have_one_effect() {
 
 /// How often the audit says that a method's action succeeded.
 async fn successes(stage: &Stage, method: &Method) -> i64 {
-    let query = "SELECT count(*) FROM audit_events WHERE outcome = 'SUCCESS' AND action = $1";
+    // What an operator does in another organization is in that one's audit, too, as done by the system.
+    let query = "SELECT count(*) FROM audit_events WHERE outcome = 'SUCCESS' AND action = $1 AND origin <> 'SYSTEM'";
     stage.app.sql.query_one(query, &[&method.policy.audit_action]).await.unwrap().get(0)
 }
 

@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::{
-    approvals, audit, deployments, environments, jobs, login, policies, request, templates, units, whoami,
+    access, approvals, audit, deployments, environments, groups, jobs, login, organizations, policies, request, roles,
+    templates, tokens, units, users, whoami,
 };
 use crate::output::Format;
 
@@ -14,13 +15,14 @@ const EXIT_CODES: &str = "Exit codes:
   0  done
   1  an error that is none of the others
   2  the command line is wrong
-  3  denied, or not logged in
+  3  denied, not logged in, or `can-i` says no
   4  not found
   5  the awaited thing failed, or was rejected, cancelled or expired
   6  timed out
   7  conflict: something else changed or holds it
   8  unavailable: the server is away or overloaded
 
+FLAGSTONE_TOKEN may hold an API token: it is used instead of the session that `login` opened.
 Names may be short: R-42, my-bucket, sandbox/my-bucket, aws-s3@1.0.0.";
 
 /// Orders, approves and follows infrastructure with Flagstone.
@@ -59,6 +61,14 @@ pub(crate) enum Command {
     Logout,
     /// Show who is logged in
     Whoami(whoami::Whoami),
+    /// Say whether you may do something
+    #[command(name = "can-i")]
+    CanI(access::CanI),
+    /// Explain why a call was refused
+    Why(access::Why),
+    /// List who may do something
+    #[command(name = "who-can")]
+    WhoCan(access::WhoCanArgs),
     /// What can be ordered
     #[command(subcommand, visible_alias = "template")]
     Templates(templates::Templates),
@@ -74,7 +84,7 @@ pub(crate) enum Command {
     /// Where things run
     #[command(subcommand, visible_alias = "environment")]
     Environments(environments::Environments),
-    /// The business units you can read
+    /// The business units and their members
     #[command(subcommand, visible_alias = "unit")]
     Units(units::Units),
     /// Who must approve what
@@ -83,6 +93,45 @@ pub(crate) enum Command {
     /// Work in progress, and its logs
     #[command(subcommand, visible_alias = "job")]
     Jobs(jobs::Jobs),
+    /// The people of the organization
+    #[command(subcommand, visible_alias = "user")]
+    Users(users::Users),
+    /// Who was invited
+    #[command(subcommand, visible_alias = "invitation")]
+    Invitations(users::Invitations),
+    /// Where people are logged in
+    #[command(subcommand, visible_alias = "session")]
+    Sessions(users::Sessions),
+    /// What people may do
+    #[command(subcommand, visible_alias = "role")]
+    Roles(Box<roles::Roles>),
+    /// Who holds which role
+    #[command(subcommand, visible_alias = "binding")]
+    Bindings(roles::Bindings),
+    /// People who hold roles together
+    #[command(subcommand, visible_alias = "group")]
+    Groups(groups::Groups),
+    /// People who own things together
+    #[command(subcommand, visible_alias = "team")]
+    Teams(groups::Teams),
+    /// Long-lived secrets for programs
+    #[command(subcommand, visible_alias = "token")]
+    Tokens(tokens::Tokens),
+    /// Programs that act under their own name
+    #[command(subcommand, visible_alias = "service-account")]
+    ServiceAccounts(tokens::ServiceAccounts),
+    /// The settings of your organization
+    #[command(subcommand)]
+    Settings(organizations::Settings),
+    /// Through whom one may log in
+    #[command(subcommand)]
+    Sso(Box<organizations::Sso>),
+    /// The organizations of the installation, for its operator
+    #[command(subcommand, visible_alias = "organization")]
+    Organizations(organizations::Organizations),
+    /// The keys that tokens are signed with, for the installation's operator
+    #[command(subcommand)]
+    Keys(organizations::Keys),
     /// Who did what
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -192,6 +241,58 @@ mod tests {
             "flagstone jobs cancel 0190",
             "flagstone jobs watch 0190",
             "flagstone audit list",
+            "flagstone audit get 0198c0de-0000-7000-8000-000000000001",
+            "flagstone audit export --to audit.ndjson --format ndjson --from-seq 1 --to-seq 200",
+            "flagstone audit stats -o json",
+            "flagstone audit verify",
+            "flagstone audit verify audit.ndjson --key jwks.json --previous older.ndjson",
+            "flagstone login --device",
+            "flagstone login --token-stdin",
+            "flagstone can-i business_unit:requests:create businessUnits/sandbox --explain",
+            "flagstone why 0190",
+            "flagstone who-can business_unit:approvals:decide:production businessUnits/sandbox",
+            "flagstone users list --filter active=true",
+            "flagstone users get ada",
+            "flagstone users create ada@example.com --full-name Ada",
+            "flagstone users update ada --full-name Ada --dry-run",
+            "flagstone users deactivate ada --yes",
+            "flagstone users activate ada",
+            "flagstone users reset-password ada --yes",
+            "flagstone users delete ada --yes",
+            "flagstone invitations create ada@example.com --role developer --unit sandbox",
+            "flagstone invitations list",
+            "flagstone invitations revoke 0190",
+            "flagstone sessions list --user ada",
+            "flagstone sessions revoke all",
+            "flagstone roles permissions deploy",
+            "flagstone roles get developer",
+            "flagstone roles create reader --display-name Reader -p business_unit:jobs:read --restriction own-team",
+            "flagstone roles create mine --display-name Mine --copy developer",
+            "flagstone roles update reader --add business_unit:jobs:list --remove business_unit:jobs:read",
+            "flagstone roles delete reader --yes",
+            "flagstone bindings list -u -",
+            "flagstone bindings create developer users/ada -u sandbox --until 8h --condition true",
+            "flagstone bindings create developer groups/core --deny --dry-run",
+            "flagstone bindings delete 0190 --yes",
+            "flagstone groups create core --display-name Core -u sandbox",
+            "flagstone groups add core ada",
+            "flagstone groups members core",
+            "flagstone teams create core --display-name Core",
+            "flagstone teams add core ada --lead",
+            "flagstone units create ENG --display-name Engineering --owner ada",
+            "flagstone units add-member eng ada@example.com --role developer",
+            "flagstone units set-member eng ada --role viewer",
+            "flagstone units remove-member eng ada",
+            "flagstone tokens create nightly -p business_unit:jobs:list --for-unit sandbox --until 30d",
+            "flagstone tokens list --service-account ci",
+            "flagstone tokens revoke 0190",
+            "flagstone service-accounts create ci --kind ci --trust https://ci.example.com,repository=acme/api",
+            "flagstone settings get",
+            "flagstone settings set --audit-retention-days 400",
+            "flagstone sso create corp --kind oidc --display-name Corp --issuer https://id.example.com --client-id f",
+            "flagstone sso test corp",
+            "flagstone organizations create acme --display-name Acme --admin-email ada@example.com",
+            "flagstone keys rotate --yes",
             "flagstone completions bash",
         ] {
             assert!(parse(line).is_ok(), "{line}");

@@ -22,6 +22,12 @@ pub(crate) struct Config {
     pub(crate) server: Option<String>,
 }
 
+/// The API token of `FLAGSTONE_TOKEN`, for pipelines that keep nothing on disk. Never an option: others can read those.
+#[expect(clippy::disallowed_methods, reason = "this is the program's config.rs")]
+pub(crate) fn api_token() -> Option<String> {
+    std::env::var("FLAGSTONE_TOKEN").ok().filter(|token| !token.is_empty())
+}
+
 /// The folder of configuration and tokens.
 #[derive(Clone)]
 pub(crate) struct Folder(PathBuf);

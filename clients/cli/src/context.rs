@@ -1,7 +1,7 @@
 //! What every command has at hand: the client, how to print, and how to find what was named in short.
 
 use flagstone_api::pb;
-use flagstone_client::{Client, Code, Error};
+use flagstone_client::{Client, Code, Error, MemoryStore, Tokens};
 use futures::{Stream, StreamExt, TryStreamExt};
 use prost::{Message, Name};
 
@@ -32,17 +32,23 @@ impl Context {
     pub(crate) async fn new(global: Global) -> Result<Self, Failure> {
         let folder = Folder::find(global.config_dir)?;
         let server = config::server(global.server, &folder.config()?);
-        let client = Client::builder(&server)
-            .client_name(concat!("cli/", env!("CARGO_PKG_VERSION")))
-            .token_store(FileStore::new(folder.clone(), server.clone()))
-            .build()
-            .await
-            .map_err(|error| match error.code {
-                Code::InvalidArgument => Failure::Usage(error.message),
-                _ => error.into(),
-            })?;
+        let builder = Client::builder(&server).client_name(concat!("cli/", env!("CARGO_PKG_VERSION")));
+        let builder = match config::api_token() {
+            // Wins over what is stored, and is not stored.
+            Some(secret) => builder.token_store(MemoryStore::with(Tokens::api_token(secret))),
+            None => builder.token_store(FileStore::new(folder.clone(), server.clone())),
+        };
+        let client = builder.build().await.map_err(|error| match error.code {
+            Code::InvalidArgument => Failure::Usage(error.message),
+            _ => error.into(),
+        })?;
         let unit = global.unit.map(|unit| names::alone(&unit, "businessUnits")).transpose()?;
         Ok(Self { client, format: global.output, folder, server, unit })
+    }
+
+    /// `--unit`, where it was given: commands that are about the organization without one ask for this.
+    pub(crate) fn given_unit(&self) -> Option<String> {
+        self.unit.clone()
     }
 
     /// The business unit to act in: the given one, the caller's active one, or the only one.

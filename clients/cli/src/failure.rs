@@ -34,6 +34,9 @@ pub(crate) enum Failure {
     /// What was waited for did not come in time.
     #[error("{0}")]
     TimedOut(String),
+    /// The answer to the question is no; it was printed.
+    #[error("No.")]
+    No,
     /// The asked person said no.
     #[error("Nothing was changed.")]
     Declined,
@@ -57,6 +60,7 @@ impl Failure {
             Self::Io(_) | Self::Declined => 1,
             Self::Usage(_) => 2,
             Self::NotFound(_) => 4,
+            Self::No => 3,
             Self::Awaited(_) => 5,
             Self::TimedOut(_) => 6,
             Self::Conflict(_) => 7,
@@ -146,7 +150,8 @@ fn advice(error: &Error) -> Option<String> {
 /// Prints the failure to stderr and returns its exit code.
 pub(crate) fn report(failure: &Failure) -> ExitCode {
     let code = failure.code();
-    if code != 0 {
+    // A question that is answered by no was answered.
+    if code != 0 && !matches!(failure, Failure::No) {
         // Where stderr is closed too, the exit code still tells.
         let _ = anstream::stderr().write_all(failure.text().as_bytes());
     }

@@ -1,6 +1,7 @@
 //! `flagstone`, the command line of Flagstone.
 
 mod ask;
+mod change;
 mod cli;
 mod commands;
 mod config;

@@ -158,12 +158,24 @@ impl Client {
         Ok(response)
     }
 
+    /// Keeps the tokens of a session that was opened in another way than by [`Client::login`], for instance by
+    /// `auth().poll_device_login`.
+    ///
+    /// # Errors
+    /// FAILED_PRECONDITION where the tokens cannot be stored.
+    pub async fn adopt(&self, tokens: Tokens) -> Result<(), Error> {
+        Ok(self.connection.0.session.replace(Some(tokens)).await?)
+    }
+
     /// Ends the session, at the server and here. Here it ends even if the server says that there is none or cannot be
-    /// reached.
+    /// reached. An API token is only forgotten here: who wants it to end revokes it.
     ///
     /// # Errors
     /// What the server answers, unless it is UNAUTHENTICATED; FAILED_PRECONDITION where the tokens cannot be removed.
     pub async fn logout(&self) -> Result<(), Error> {
+        if self.connection.0.session.current().is_some_and(|tokens| tokens.is_api_token()) {
+            return Ok(self.connection.0.session.replace(None).await?);
+        }
         let answer = self.auth().logout(LogoutRequest::default()).await;
         self.connection.0.session.replace(None).await?;
         match answer {
@@ -204,6 +216,24 @@ services! {
     users: user_service_client::UserServiceClient;
     /// What the caller may do.
     access: access_service_client::AccessServiceClient;
+    /// Invitations by e-mail address.
+    invitations: invitation_service_client::InvitationServiceClient;
+    /// Programs that act under their own name.
+    service_accounts: service_account_service_client::ServiceAccountServiceClient;
+    /// Long-lived secrets of users and service accounts.
+    api_tokens: api_token_service_client::ApiTokenServiceClient;
+    /// Roles, who holds them, and the registry of permissions.
+    roles: role_service_client::RoleServiceClient;
+    /// Groups of the organization and of business units.
+    groups: group_service_client::GroupServiceClient;
+    /// Teams and their members.
+    teams: team_service_client::TeamServiceClient;
+    /// The organization, its settings and, for the operator of the installation, the others.
+    organizations: organization_service_client::OrganizationServiceClient;
+    /// Through whom one may log in.
+    sso_providers: sso_provider_service_client::SsoProviderServiceClient;
+    /// The keys that tokens are signed with.
+    workload_identity: workload_identity_service_client::WorkloadIdentityServiceClient;
     /// Business units.
     business_units: business_unit_service_client::BusinessUnitServiceClient;
     /// Environments.

@@ -38,6 +38,36 @@ macro_rules! lists {
 lists! {
     /// The business units that the caller may read.
     list_business_units(business_units, ListBusinessUnitsRequest) -> business_units: BusinessUnit;
+    /// The members of a business unit.
+    list_business_unit_members(business_units, ListBusinessUnitMembersRequest) -> business_unit_members: BusinessUnitMember;
+    /// The people of the organization.
+    list_users(users, ListUsersRequest) -> users: User;
+    /// The sessions of a user.
+    list_sessions(auth, ListSessionsRequest) -> sessions: Session;
+    /// The invitations.
+    list_invitations(invitations, ListInvitationsRequest) -> invitations: Invitation;
+    /// The service accounts.
+    list_service_accounts(service_accounts, ListServiceAccountsRequest) -> service_accounts: ServiceAccount;
+    /// The API tokens of a user or a service account.
+    list_api_tokens(api_tokens, ListApiTokensRequest) -> api_tokens: ApiToken;
+    /// The roles.
+    list_roles(roles, ListRolesRequest) -> roles: Role;
+    /// Who holds which role.
+    list_role_bindings(roles, ListRoleBindingsRequest) -> role_bindings: RoleBinding;
+    /// The groups of the organization or of a business unit.
+    list_groups(groups, ListGroupsRequest) -> groups: Group;
+    /// The members of a group.
+    list_group_members(groups, ListGroupMembersRequest) -> group_members: GroupMember;
+    /// The teams.
+    list_teams(teams, ListTeamsRequest) -> teams: Team;
+    /// The members of a team.
+    list_team_members(teams, ListTeamMembersRequest) -> team_members: TeamMember;
+    /// The organizations of the installation, for its operator.
+    list_organizations(organizations, ListOrganizationsRequest) -> organizations: Organization;
+    /// Through whom one may log in.
+    list_sso_providers(sso_providers, ListSsoProvidersRequest) -> sso_providers: SsoProvider;
+    /// Who may do something to an object.
+    list_who_can(access, ListWhoCanRequest) -> principals: WhoCan;
     /// The environments of a business unit, or of all.
     list_environments(environments, ListEnvironmentsRequest) -> environments: Environment;
     /// The templates.

@@ -84,6 +84,9 @@ impl Connection {
             session.set(None);
             return Err(local::unauthenticated("The session was ended. Log in again."));
         };
+        if stored.is_api_token() {
+            return Err(local::unauthenticated("The API token has expired. Create a new one and log in with it."));
+        }
         if stored.access_token != used && !stored.is_stale(SystemTime::now()) {
             session.set(Some(stored.clone()));
             return Ok(stored.access_token);

@@ -15,6 +15,9 @@ const RENEW_BEFORE: Duration = Duration::from_secs(60);
 /// before every call.
 const FRESH: Duration = Duration::from_secs(60);
 
+/// When an API token ends, as far as its holder knows: in the year 9999. The server knows better.
+const NEVER: Duration = Duration::from_secs(253_402_300_799);
+
 /// The tokens of one session.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Tokens {
@@ -43,6 +46,23 @@ impl Tokens {
             refresh_expire_time: time(pair.refresh_token_expire_time),
             received_time: SystemTime::now(),
         }
+    }
+
+    /// An API token, which takes the place of a session's pair: it is sent with every call and never renewed.
+    pub fn api_token(secret: impl Into<String>) -> Self {
+        let never = SystemTime::UNIX_EPOCH + NEVER;
+        Self {
+            access_token: secret.into(),
+            access_expire_time: never,
+            refresh_token: String::new(),
+            refresh_expire_time: never,
+            received_time: SystemTime::now(),
+        }
+    }
+
+    /// Whether this is an API token: there is nothing to renew it with.
+    pub fn is_api_token(&self) -> bool {
+        self.refresh_token.is_empty()
     }
 
     /// Whether the access token should be renewed before the next call.
@@ -93,6 +113,13 @@ pub trait TokenSlot: Send + Sync {
 /// Keeps the tokens in memory: they end with the process. Clones share them.
 #[derive(Clone, Default)]
 pub struct MemoryStore(Arc<Mutex<Option<Tokens>>>);
+
+impl MemoryStore {
+    /// A store that holds these tokens from the start.
+    pub fn with(tokens: Tokens) -> Self {
+        Self(Arc::new(Mutex::new(Some(tokens))))
+    }
+}
 
 #[tonic::async_trait]
 impl TokenStore for MemoryStore {

@@ -1,8 +1,9 @@
-//! Following jobs and requests: their log and their changes.
+//! Following jobs and requests, their log and their changes, and taking an export of the audit.
 
 use flagstone_api::pb::{
-    JobLogChunk, JobLogEnd, JobUpdate, RequestUpdate, StreamEnd, TailJobLogsRequest, TailJobLogsResponse,
-    WatchJobRequest, WatchJobResponse, WatchRequestRequest, WatchRequestResponse, tail_job_logs_response,
+    AuditExportChunk, AuditExportEnd, ExportAuditEventsRequest, ExportAuditEventsResponse, JobLogChunk, JobLogEnd,
+    JobUpdate, RequestUpdate, StreamEnd, TailJobLogsRequest, TailJobLogsResponse, WatchJobRequest, WatchJobResponse,
+    WatchRequestRequest, WatchRequestResponse, export_audit_events_response, tail_job_logs_response,
     watch_job_response, watch_request_response,
 };
 use futures::Stream;
@@ -65,6 +66,61 @@ impl Client {
     ) -> impl Stream<Item = Result<Event<RequestUpdate>, Error>> + Send + use<> {
         let feed = Requests { name: request.to_owned(), last: String::new(), last_entry: 0 };
         resumed(self.clone(), feed, cursor.to_owned())
+    }
+
+    /// An export of the audit, chunk by chunk: joined they are the file. Survives cuts as [`Client::tail_job_logs`] does;
+    /// where there was none, the SHA-256 over the whole file is checked.
+    ///
+    /// # Errors
+    /// DATA_LOSS `CHECKSUM_MISMATCH` where the hash differs; what the server answers; UNAVAILABLE after two minutes without a
+    /// message.
+    pub fn export_audit_events(
+        &self,
+        request: ExportAuditEventsRequest,
+    ) -> impl Stream<Item = Result<Event<AuditExportChunk, AuditExportEnd>, Error>> + Send + use<> {
+        let cursor = request.cursor.clone();
+        let feed = Export { request, hash: Sha256::new() };
+        resumed(self.clone(), feed, cursor)
+    }
+}
+
+struct Export {
+    request: ExportAuditEventsRequest,
+    /// Over all chunks.
+    hash: Sha256,
+}
+
+impl Feed for Export {
+    type Message = ExportAuditEventsResponse;
+    type Item = AuditExportChunk;
+    type End = AuditExportEnd;
+
+    fn open(&self, client: Client, cursor: String) -> BoxFuture<'static, Result<Streaming<Self::Message>, Status>> {
+        // The place that `open` told holds the checkpoint: a file that was begun goes on under it.
+        let request = ExportAuditEventsRequest { cursor, ..self.request.clone() };
+        async move { Ok(client.audit().export_audit_events(request).await?.into_inner()) }.boxed()
+    }
+
+    fn read(&mut self, message: Self::Message) -> Result<Step<Self::Item, Self::End>, Error> {
+        use export_audit_events_response::Event;
+        Ok(match message.event {
+            Some(Event::Open(open)) => Step::Open(open.cursor),
+            Some(Event::Chunk(chunk)) => {
+                self.hash.update(&chunk.data);
+                Step::Item(chunk.cursor.clone(), Some(chunk))
+            }
+            Some(Event::Heartbeat(heartbeat)) => Step::Heartbeat(heartbeat.cursor),
+            Some(Event::End(end)) => {
+                let hash = hex::encode(self.hash.clone().finalize());
+                if !end.sha256.is_empty() && end.sha256 != hash {
+                    return Err(Error::corrupt(
+                        "The export that arrived does not have the SHA-256 that it should have.",
+                    ));
+                }
+                Step::End(end.end.clone().unwrap_or_default(), end)
+            }
+            None => Step::Unknown,
+        })
     }
 }
 

@@ -89,6 +89,8 @@ pub struct RequestFacts<'a> {
     pub business_unit: &'a str,
     /// What the plan does; `None` before there is one, as in a preview.
     pub plan: Option<Summary>,
+    /// Whether an agent asks for something of high risk: then a person decides, whatever the policy says (rule 14).
+    pub is_agents: bool,
 }
 
 /// How a request is approved under a policy.
@@ -121,6 +123,9 @@ impl ApprovalPolicy {
         let Some(auto) = &self.auto_approve else { return people(None) };
         if !auto.enabled {
             return people(Some("Automatic approval is switched off in the approval policy."));
+        }
+        if facts.is_agents {
+            return people(Some("An agent asks for it: a person has to confirm it."));
         }
         match (auto.condition, facts.plan) {
             (AutoApproveCondition::Always, _) => {}

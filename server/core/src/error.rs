@@ -72,11 +72,18 @@ pub enum Reason {
     Conflict,
     ResyncRequired,
     ProtocolUnsupported,
+    LastAdmin,
+    SelfTarget,
+    ConfirmationRequired,
+    SessionRequired,
+    AuthorizationPending,
+    SlowDown,
+    LoginRefused,
 }
 
 impl Reason {
     /// Every reason, in the order of the proto enum.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 45] = [
         Self::BadCredentials,
         Self::TokenExpired,
         Self::TokenReused,
@@ -115,6 +122,13 @@ impl Reason {
         Self::Conflict,
         Self::ResyncRequired,
         Self::ProtocolUnsupported,
+        Self::LastAdmin,
+        Self::SelfTarget,
+        Self::ConfirmationRequired,
+        Self::SessionRequired,
+        Self::AuthorizationPending,
+        Self::SlowDown,
+        Self::LoginRefused,
     ];
 
     /// The name on the wire, for instance `ETAG_MISMATCH`.
@@ -158,6 +172,13 @@ impl Reason {
             Self::Conflict => "CONFLICT",
             Self::ResyncRequired => "RESYNC_REQUIRED",
             Self::ProtocolUnsupported => "PROTOCOL_UNSUPPORTED",
+            Self::LastAdmin => "LAST_ADMIN",
+            Self::SelfTarget => "SELF_TARGET",
+            Self::ConfirmationRequired => "CONFIRMATION_REQUIRED",
+            Self::SessionRequired => "SESSION_REQUIRED",
+            Self::AuthorizationPending => "AUTHORIZATION_PENDING",
+            Self::SlowDown => "SLOW_DOWN",
+            Self::LoginRefused => "LOGIN_REFUSED",
         }
     }
 }

@@ -64,6 +64,8 @@ pub struct Expression {
     sums: u64,
     loops: u32,
     fields: BTreeSet<(String, String)>,
+    variables: BTreeSet<String>,
+    whole: BTreeSet<String>,
 }
 
 /// Why an expression gave no verdict.
@@ -92,10 +94,22 @@ impl Expression {
             sums: 0,
             loops: 0,
             fields: BTreeSet::new(),
+            variables: BTreeSet::new(),
+            whole: BTreeSet::new(),
         };
         reader.read(&root, 0)?;
-        let Reader { nodes, sums, loops, fields, .. } = reader;
-        Ok(Self { root, nodes, sums, loops, fields })
+        let Reader { nodes, sums, loops, fields, variables, whole, .. } = reader;
+        Ok(Self { root, nodes, sums, loops, fields, variables, whole })
+    }
+
+    /// Whether it mentions a variable at all. What a macro calls by the same name counts, too.
+    pub fn mentions(&self, variable: &str) -> bool {
+        self.variables.contains(variable)
+    }
+
+    /// Whether all it reads of a variable are these fields, by name.
+    pub fn reads_only(&self, variable: &str, fields: &[&str]) -> bool {
+        !self.whole.contains(variable) && self.fields_of(variable).all(|field| fields.contains(&field))
     }
 
     /// What it reads of a variable by name: `a` and `b` for `inputs.a && has(inputs.b)`.
@@ -136,6 +150,9 @@ struct Reader {
     sums: u64,
     loops: u32,
     fields: BTreeSet<(String, String)>,
+    variables: BTreeSet<String>,
+    /// Those used otherwise than by a field.
+    whole: BTreeSet<String>,
 }
 
 impl Reader {
@@ -154,11 +171,20 @@ impl Reader {
     fn read_parts(&mut self, part: &IdedExpr, loops: u32) -> Result<(), String> {
         match &part.expr {
             Expr::Literal(_) => Ok(()),
-            Expr::Ident(name) if self.known.contains(name) => Ok(()),
+            Expr::Ident(name) if self.known.contains(name) => {
+                self.variables.insert(name.clone());
+                self.whole.insert(name.clone());
+                Ok(())
+            }
             Expr::Ident(name) => Err(format!("There is no `{name}` here.")),
             Expr::Select(select) => {
-                if let Expr::Ident(variable) = &select.operand.expr {
+                if let Expr::Ident(variable) = &select.operand.expr
+                    && self.known.contains(variable)
+                {
+                    self.nodes += 1;
+                    self.variables.insert(variable.clone());
                     self.fields.insert((variable.clone(), select.field.clone()));
+                    return Ok(());
                 }
                 self.read(&select.operand, loops)
             }

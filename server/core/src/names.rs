@@ -4,13 +4,19 @@
 //! spelling: what is parsed is displayed again byte for byte. The organization is implied by the credential and never
 //! part of a name, except of the organization's own.
 
+mod api_token;
 mod principal;
+mod scoped;
 mod segment;
+mod subject;
 
+pub use api_token::{ApiTokenName, ApiTokenParent};
 pub use principal::Principal;
+pub use scoped::{GroupName, RoleBindingName, ScopeParent, parse_scope};
 pub use segment::{
     BusinessUnitId, EnvironmentId, RequestId, RevisionNumber, Segment, Slug, TemplateVersionNumber, Username,
 };
+pub use subject::Subject;
 
 use std::fmt;
 use std::str::FromStr;
@@ -68,12 +74,13 @@ pub enum NameError {
     },
 }
 
-/// Reads the name that a caller sent in `field`. Anything else is a violation of that field; `businessUnits/-` where
-/// one unit is needed has the reason `BUSINESS_UNIT_REQUIRED`.
+/// Reads the name that a caller sent in `field`. Anything else is a violation of that field; `businessUnits/-`, or
+/// nothing at all, where one unit is needed has the reason `BUSINESS_UNIT_REQUIRED`.
 pub fn parse<T: ResourceName>(value: &str, field: &str) -> Result<T, Error> {
     value.parse().map_err(|problem: NameError| {
         let mut error = Error::field(field, problem.to_string());
-        if matches!(problem, NameError::AnyBusinessUnit { .. }) {
+        let is_missing = matches!(problem, NameError::Empty { .. }) && T::PATTERN == BusinessUnitName::PATTERN;
+        if is_missing || matches!(problem, NameError::AnyBusinessUnit { .. }) {
             error.reason = Reason::BusinessUnitRequired;
         }
         error
@@ -193,6 +200,11 @@ name! {
     BusinessUnitName("businessUnits/{business_unit}") [] BusinessUnitId
 }
 name! {
+    /// A person's place in one business unit.
+    BusinessUnitMemberName("businessUnits/{business_unit}/members/{user}")
+    [business_unit: BusinessUnitId] Username
+}
+name! {
     /// Where things of one business unit run.
     EnvironmentName("businessUnits/{business_unit}/environments/{environment}")
     [business_unit: BusinessUnitId] EnvironmentId
@@ -251,16 +263,57 @@ name! {
     UserName("users/{user}") [] Username
 }
 name! {
+    /// A person's login on one device.
+    SessionName("users/{user}/sessions/{session}") [user: Username] Uuid
+}
+name! {
+    /// An offer to join.
+    InvitationName("invitations/{invitation}") [] Uuid
+}
+name! {
     /// A caller that is no person.
     ServiceAccountName("serviceAccounts/{service_account}") [] Slug
+}
+name! {
+    /// A long-lived secret of a person.
+    UserApiTokenName("users/{user}/apiTokens/{api_token}") [user: Username] Uuid
+}
+name! {
+    /// A long-lived secret of a service account.
+    ServiceAccountApiTokenName("serviceAccounts/{service_account}/apiTokens/{api_token}")
+    [service_account: Slug] Uuid
+}
+name! {
+    /// A key that signs access tokens.
+    SigningKeyName("signingKeys/{signing_key}") [] Uuid
+}
+name! {
+    /// Who vouches for people at their login.
+    SsoProviderName("ssoProviders/{sso_provider}") [] Slug
 }
 name! {
     /// A named set of permissions.
     RoleName("roles/{role}") [] Slug
 }
 name! {
+    /// Who owns things together.
+    TeamName("teams/{team}") [] Slug
+}
+name! {
     /// One entry of the audit.
     AuditEventName("auditEvents/{audit_event}") [] Uuid
+}
+
+impl BusinessUnitMemberName {
+    /// The unit.
+    pub fn business_unit(&self) -> BusinessUnitName {
+        BusinessUnitName::new(self.business_unit.clone())
+    }
+
+    /// The person.
+    pub fn user(&self) -> UserName {
+        UserName::new(self.id.clone())
+    }
 }
 
 impl EnvironmentName {
@@ -312,6 +365,27 @@ impl WorkspaceName {
     /// The deployment it is about.
     pub fn deployment(&self) -> DeploymentName {
         DeploymentName::new(self.business_unit.clone(), self.id.clone())
+    }
+}
+
+impl SessionName {
+    /// Whose session it is.
+    pub fn user(&self) -> UserName {
+        UserName::new(self.user.clone())
+    }
+}
+
+impl UserApiTokenName {
+    /// Whose it is.
+    pub fn user(&self) -> UserName {
+        UserName::new(self.user.clone())
+    }
+}
+
+impl ServiceAccountApiTokenName {
+    /// Whose it is.
+    pub fn service_account(&self) -> ServiceAccountName {
+        ServiceAccountName::new(self.service_account.clone())
     }
 }
 

@@ -30,6 +30,8 @@ pub struct DeploymentRow {
     pub region: String,
     pub owner_id: Uuid,
     pub owner: String,
+    /// The team that owns it; `None` where it is its owner's.
+    pub team_id: Option<Uuid>,
     pub inputs: Value,
     pub inputs_ciphertext: Vec<u8>,
     pub outputs: Value,
@@ -45,6 +47,18 @@ pub struct DeploymentRow {
     pub revision: i64,
     pub create_time: DateTime<Utc>,
     pub update_time: DateTime<Utc>,
+}
+
+/// The team of a deployment; `None` where it has none or does not exist.
+pub async fn team(mut conn: &Connection, organization_id: Uuid, id: Uuid) -> Result<Option<Uuid>, Error> {
+    let found: Option<Option<Uuid>> = deployments::table
+        .filter(deployments::organization_id.eq(organization_id))
+        .filter(deployments::id.eq(id))
+        .select(deployments::team_id)
+        .first(&mut conn)
+        .await
+        .optional()?;
+    Ok(found.flatten())
 }
 
 /// A deployment to reserve.
@@ -145,6 +159,20 @@ pub async fn get(mut conn: &Connection, organization_id: Uuid, id: Uuid) -> Resu
         .first(&mut conn)
         .await
         .optional()?)
+}
+
+/// Teams of those of these deployments that have one, by their row ids, in no order.
+pub async fn teams(mut conn: &Connection, organization_id: Uuid, ids: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(deployments::table
+        .filter(deployments::organization_id.eq(organization_id))
+        .filter(deployments::id.eq_any(ids))
+        .select((deployments::id, deployments::team_id.assume_not_null()))
+        .filter(deployments::team_id.is_not_null())
+        .load(&mut conn)
+        .await?)
 }
 
 /// Ids of deployments by their row ids, in no order.

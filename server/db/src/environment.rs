@@ -28,6 +28,28 @@ pub struct EnvironmentRow {
     pub update_time: DateTime<Utc>,
 }
 
+/// An environment to make, ready at once.
+#[derive(Debug, Insertable)]
+#[diesel(table_name = environments)]
+pub struct NewEnvironment<'a> {
+    pub id: Uuid,
+    pub organization_id: Uuid,
+    pub business_unit_id: Uuid,
+    pub slug: &'a str,
+    pub display_name: &'a str,
+    pub tier: &'a str,
+    pub rank: i32,
+    pub region: &'a str,
+    pub state: &'a str,
+    pub creator: &'a str,
+}
+
+/// Makes an environment.
+pub async fn insert(conn: &mut Connection, environment: &NewEnvironment<'_>) -> Result<(), Error> {
+    diesel::insert_into(environments::table).values(environment).execute(conn).await?;
+    Ok(())
+}
+
 /// The environment of an id, in a unit.
 pub async fn find(
     mut conn: &Connection,

@@ -1,18 +1,17 @@
 //! Who a credential stands for and what that person may do: what the server compiles and keeps in memory.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::now;
+use diesel::dsl::{exists, now};
 use diesel::prelude::*;
 use diesel::sql_types::Timestamptz;
 use diesel_async::RunQueryDsl;
-use futures::try_join;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::Connection;
 use crate::error::Error;
-use crate::schema::{
-    business_unit_members, business_units, organizations, role_bindings, roles, runners, sessions, users,
-};
+use crate::grants::{self, Given};
+use crate::schema::{business_units, organizations, runners, sessions, teams, users};
 
 /// Whether a session still stands, and which grants count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,21 +72,9 @@ pub async fn raise_epoch(conn: &mut Connection, organization_id: Uuid) -> Result
 pub struct PersonRow {
     pub id: Uuid,
     pub username: String,
+    pub email: String,
     pub active: bool,
     pub must_change_password: bool,
-}
-
-/// A role given to a person: bound, or by membership in a unit.
-#[derive(Clone, Debug, Queryable)]
-pub struct GrantRow {
-    pub role: String,
-    pub permissions: Vec<String>,
-    pub restriction: String,
-    /// `None` for the whole organization.
-    pub business_unit_id: Option<Uuid>,
-    pub effect: String,
-    pub condition: Option<String>,
-    pub expire_time: Option<DateTime<Utc>>,
 }
 
 /// A person and everything given to them.
@@ -96,59 +83,25 @@ pub struct Person {
     pub organization_active: bool,
     /// Read before the rest: what was read is at least as new.
     pub epoch: i64,
+    /// The settings of the organization: some switch rights off.
+    pub settings: Value,
     pub person: PersonRow,
-    pub grants: Vec<GrantRow>,
+    pub given: Given,
 }
 
-/// Loads a person with bindings and memberships. `None` where there is none of that id.
+/// Loads a person with bindings, groups, teams and memberships. `None` where there is none of that id.
 pub async fn person(mut conn: &Connection, organization_id: Uuid, user_id: Uuid) -> Result<Option<Person>, Error> {
-    let found: Option<(bool, i64, PersonRow)> = users::table
+    let found: Option<(bool, i64, Value, PersonRow)> = users::table
         .inner_join(organizations::table)
         .filter(users::organization_id.eq(organization_id))
         .filter(users::id.eq(user_id))
-        .select((organizations::active, organizations::grants_epoch, PersonRow::as_select()))
+        .select((organizations::active, organizations::grants_epoch, organizations::settings, PersonRow::as_select()))
         .first(&mut conn)
         .await
         .optional()?;
-    let Some((organization_active, epoch, person)) = found else { return Ok(None) };
-    let (mut first, mut second) = (conn, conn);
-    let bound = role_bindings::table
-        .inner_join(
-            roles::table.on(role_bindings::role_id.eq(roles::id).and(roles::organization_id.eq(organization_id))),
-        )
-        .filter(role_bindings::organization_id.eq(organization_id))
-        .filter(role_bindings::subject_kind.eq("USER"))
-        .filter(role_bindings::subject_id.eq(user_id))
-        .select((
-            roles::slug,
-            roles::permissions,
-            roles::restriction,
-            role_bindings::business_unit_id,
-            role_bindings::effect,
-            role_bindings::condition,
-            role_bindings::expire_time,
-        ))
-        .load::<GrantRow>(&mut first);
-    let member = business_unit_members::table
-        .inner_join(
-            roles::table
-                .on(business_unit_members::role_id.eq(roles::id).and(roles::organization_id.eq(organization_id))),
-        )
-        .filter(business_unit_members::organization_id.eq(organization_id))
-        .filter(business_unit_members::user_id.eq(user_id))
-        .select((roles::slug, roles::permissions, roles::restriction, business_unit_members::business_unit_id))
-        .load::<(String, Vec<String>, String, Uuid)>(&mut second);
-    let (mut grants, members) = try_join!(bound, member)?;
-    grants.extend(members.into_iter().map(|(role, permissions, restriction, unit)| GrantRow {
-        role,
-        permissions,
-        restriction,
-        business_unit_id: Some(unit),
-        effect: "ALLOW".to_owned(),
-        condition: None,
-        expire_time: None,
-    }));
-    Ok(Some(Person { organization_active, epoch, person, grants }))
+    let Some((organization_active, epoch, settings, person)) = found else { return Ok(None) };
+    let given = grants::of(conn, organization_id, &[user_id]).await?;
+    Ok(Some(Person { organization_active, epoch, settings, person, given }))
 }
 
 /// A business unit, as names need it.
@@ -160,14 +113,25 @@ pub struct UnitRow {
     pub code: String,
     pub owner_id: Option<Uuid>,
     pub active: bool,
+    /// Of a unit that was deleted: history names it.
+    pub delete_time: Option<DateTime<Utc>>,
 }
 
-/// Every unit of an organization, oldest first.
+/// Every unit of an organization that is or was, oldest first.
 pub async fn units(mut conn: &Connection, organization_id: Uuid) -> Result<Vec<UnitRow>, Error> {
     Ok(business_units::table
         .filter(business_units::organization_id.eq(organization_id))
         .order((business_units::create_time, business_units::id))
         .select(UnitRow::as_select())
+        .load(&mut conn)
+        .await?)
+}
+
+/// Id and slug of every team of an organization.
+pub async fn teams(mut conn: &Connection, organization_id: Uuid) -> Result<Vec<(Uuid, String)>, Error> {
+    Ok(teams::table
+        .filter(teams::organization_id.eq(organization_id))
+        .select((teams::id, teams::slug))
         .load(&mut conn)
         .await?)
 }
@@ -182,11 +146,19 @@ pub struct RunnerCallerRow {
     pub adoption: String,
 }
 
-/// The runner of a token's hash. `None` where no runner has it, or the runner was rejected or removed.
+/// The runner of a token's hash. `None` where no runner has it, the runner was rejected or removed, or the one organization
+/// that it serves is not active.
 pub async fn runner(mut conn: &Connection, token_sha256: &[u8]) -> Result<Option<RunnerCallerRow>, Error> {
     Ok(runners::table
         .filter(runners::token_sha256.eq(token_sha256))
         .filter(runners::adoption.ne_all(["REJECTED", "REMOVED"]))
+        .filter(
+            runners::organization_id.is_null().or(exists(
+                organizations::table
+                    .filter(organizations::id.nullable().eq(runners::organization_id))
+                    .filter(organizations::active),
+            )),
+        )
         .select(RunnerCallerRow::as_select())
         .first(&mut conn)
         .await
@@ -195,7 +167,15 @@ pub async fn runner(mut conn: &Connection, token_sha256: &[u8]) -> Result<Option
 
 /// Whether a runner may still come in.
 pub async fn runner_stands(mut conn: &Connection, runner_id: Uuid) -> Result<bool, Error> {
-    let adoption: Option<String> =
-        runners::table.find(runner_id).select(runners::adoption).first(&mut conn).await.optional()?;
-    Ok(adoption.is_some_and(|adoption| adoption != "REJECTED" && adoption != "REMOVED"))
+    let found: Option<(String, Option<bool>)> = runners::table
+        .left_join(organizations::table.on(organizations::id.nullable().eq(runners::organization_id)))
+        .filter(runners::id.eq(runner_id))
+        .select((runners::adoption, organizations::active.nullable()))
+        .first(&mut conn)
+        .await
+        .optional()?;
+    Ok(found.is_some_and(|(adoption, organization_active)| {
+        // A runner of the whole installation has no organization.
+        adoption != "REJECTED" && adoption != "REMOVED" && organization_active != Some(false)
+    }))
 }

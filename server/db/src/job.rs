@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::Connection;
 use crate::error::Error;
 use crate::lease::from_now;
-use crate::schema::{jobs, requests};
+use crate::schema::{deployments, jobs, requests};
 
 /// A job.
 #[derive(Clone, Debug, Queryable, Selectable, Identifiable)]
@@ -127,18 +127,29 @@ pub async fn of_ids(mut conn: &Connection, organization_id: Uuid, ids: &[Uuid]) 
         .await?)
 }
 
-/// Who asked for what a job works on, and in which tier.
-pub async fn requested(
-    mut conn: &Connection,
-    organization_id: Uuid,
-    id: Uuid,
-) -> Result<Option<(Uuid, String)>, Error> {
+/// What a job works on.
+#[derive(Clone, Debug, Queryable)]
+pub struct Requested {
+    pub requester_id: Uuid,
+    pub tier: String,
+    /// The team of the deployment.
+    pub team_id: Option<Uuid>,
+}
+
+/// Who asked for what a job works on, in which tier, and whose it is.
+pub async fn requested(mut conn: &Connection, organization_id: Uuid, id: Uuid) -> Result<Option<Requested>, Error> {
     Ok(jobs::table
         .inner_join(requests::table.on(requests::id.eq(jobs::request_id)))
+        .left_join(
+            deployments::table.on(deployments::id
+                .nullable()
+                .eq(requests::deployment_id)
+                .and(deployments::organization_id.eq(requests::organization_id))),
+        )
         .filter(jobs::organization_id.eq(organization_id))
         .filter(jobs::id.eq(id))
         .filter(requests::organization_id.eq(organization_id))
-        .select((requests::requester_id, requests::tier))
+        .select((requests::requester_id, requests::tier, deployments::team_id.nullable()))
         .first(&mut conn)
         .await
         .optional()?)

@@ -20,22 +20,36 @@ use crate::Connection;
 use crate::error::Error;
 use crate::sight::Sight;
 
+pub mod api_token;
 pub mod approval;
 pub mod approval_policy;
 pub mod audit;
 pub mod business_unit;
+pub mod business_unit_member;
 pub mod change_event;
 mod condition;
 pub mod deployment;
 pub mod environment;
+pub mod group;
+pub mod group_member;
+pub mod invitation;
 pub mod job;
 mod keyset;
 pub mod names;
+pub mod organization;
 pub mod request;
 pub mod revision;
+pub mod role;
+pub mod role_binding;
 pub mod scope;
+pub mod service_account;
+pub mod session;
+pub mod sso_provider;
+pub mod team;
+pub mod team_member;
 pub mod template;
 pub mod template_version;
+pub mod user;
 pub mod workspace_state;
 
 pub use scope::Branch;
@@ -49,6 +63,8 @@ pub struct ListQuery<'a> {
     pub organization_id: Uuid,
     /// Row id of the caller, for what only its creator sees.
     pub caller_id: Uuid,
+    /// Row ids of the caller's teams, in the list of audit events.
+    pub team_ids: &'a [Uuid],
     /// Row id of the object whose parts are listed, where the list has such a parent.
     pub parent_id: Option<Uuid>,
     /// What the caller may see. Empty: nothing.

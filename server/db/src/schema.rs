@@ -1,6 +1,26 @@
 // Generated from the migrations: run the test `schema_rs_is_current` with BLESS=1.
 
 diesel::table! {
+    api_tokens (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        user_id -> Nullable<Uuid>,
+        service_account_id -> Nullable<Uuid>,
+        display_name -> Text,
+        prefix -> Text,
+        sha256 -> Bytea,
+        permissions -> Array<Text>,
+        business_unit_ids -> Nullable<Array<Uuid>>,
+        expire_time -> Timestamptz,
+        last_use_time -> Nullable<Timestamptz>,
+        last_use_ip -> Text,
+        revoke_time -> Nullable<Timestamptz>,
+        creator -> Text,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
     approval_decisions (organization_id, approval_id, number) {
         organization_id -> Uuid,
         approval_id -> Uuid,
@@ -74,6 +94,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_checkpoints (id) {
+        id -> Int8,
+        organization_id -> Uuid,
+        size -> Int8,
+        root -> Bytea,
+        purged -> Int8,
+        key_id -> Text,
+        note -> Text,
+        time -> Timestamptz,
+    }
+}
+
+diesel::table! {
     audit_events (id) {
         id -> Uuid,
         organization_id -> Uuid,
@@ -92,6 +125,37 @@ diesel::table! {
         correlation_id -> Text,
         origin -> Text,
         duration_ms -> Int8,
+        team_id -> Nullable<Uuid>,
+        xid -> Int8,
+    }
+}
+
+diesel::table! {
+    audit_leaves (organization_id, seq) {
+        organization_id -> Uuid,
+        seq -> Int8,
+        event_id -> Uuid,
+        hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    audit_nodes (organization_id, level, position) {
+        organization_id -> Uuid,
+        level -> Int2,
+        position -> Int8,
+        hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    audit_trees (organization_id) {
+        organization_id -> Uuid,
+        size -> Int8,
+        frontier -> Bytea,
+        xid -> Int8,
+        event_id -> Uuid,
+        purged -> Int8,
     }
 }
 
@@ -112,6 +176,8 @@ diesel::table! {
         role_id -> Uuid,
         creator -> Text,
         create_time -> Timestamptz,
+        revision -> Int8,
+        update_time -> Timestamptz,
     }
 }
 
@@ -129,6 +195,7 @@ diesel::table! {
         revision -> Int8,
         create_time -> Timestamptz,
         update_time -> Timestamptz,
+        delete_time -> Nullable<Timestamptz>,
     }
 }
 
@@ -198,6 +265,22 @@ diesel::table! {
         revision -> Int8,
         create_time -> Timestamptz,
         update_time -> Timestamptz,
+        team_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    device_logins (device_code_sha256) {
+        device_code_sha256 -> Bytea,
+        user_code -> Text,
+        device -> Text,
+        ip -> Text,
+        organization_id -> Nullable<Uuid>,
+        user_id -> Nullable<Uuid>,
+        state -> Text,
+        last_poll_time -> Nullable<Timestamptz>,
+        expire_time -> Timestamptz,
+        create_time -> Timestamptz,
     }
 }
 
@@ -212,6 +295,46 @@ diesel::table! {
         rank -> Int4,
         region -> Text,
         state -> Text,
+        creator -> Text,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    external_identities (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        user_id -> Uuid,
+        provider -> Text,
+        issuer -> Text,
+        subject -> Text,
+        email -> Text,
+        profile_url -> Text,
+        last_use_time -> Nullable<Timestamptz>,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    group_members (organization_id, group_id, user_id) {
+        organization_id -> Uuid,
+        group_id -> Uuid,
+        user_id -> Uuid,
+        creator -> Text,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    groups (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        business_unit_id -> Nullable<Uuid>,
+        slug -> Text,
+        display_name -> Text,
+        description -> Text,
         creator -> Text,
         revision -> Int8,
         create_time -> Timestamptz,
@@ -237,6 +360,25 @@ diesel::table! {
         id -> Int4,
         master_key_check -> Bytea,
         create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    invitations (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        email -> Text,
+        role_id -> Uuid,
+        business_unit_id -> Nullable<Uuid>,
+        token_sha256 -> Bytea,
+        state -> Text,
+        expire_time -> Timestamptz,
+        accept_time -> Nullable<Timestamptz>,
+        user_id -> Nullable<Uuid>,
+        creator -> Text,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
     }
 }
 
@@ -336,6 +478,24 @@ diesel::table! {
         revision -> Int8,
         create_time -> Timestamptz,
         update_time -> Timestamptz,
+        description -> Text,
+        logo_url -> Text,
+        onboarding -> Jsonb,
+        creator -> Text,
+        delete_time -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    password_resets (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        user_id -> Uuid,
+        token_sha256 -> Bytea,
+        expire_time -> Timestamptz,
+        end_time -> Nullable<Timestamptz>,
+        creator -> Text,
+        create_time -> Timestamptz,
     }
 }
 
@@ -389,6 +549,15 @@ diesel::table! {
         revision -> Int8,
         create_time -> Timestamptz,
         update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    rate_counts (minute, principal_id, replica) {
+        principal_id -> Uuid,
+        minute -> Timestamptz,
+        replica -> Uuid,
+        calls -> Int8,
     }
 }
 
@@ -542,6 +711,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    service_accounts (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        slug -> Text,
+        kind -> Text,
+        description -> Text,
+        active -> Bool,
+        ci_trust_rules -> Jsonb,
+        delete_time -> Nullable<Timestamptz>,
+        last_use_time -> Nullable<Timestamptz>,
+        creator -> Text,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
     sessions (id) {
         id -> Uuid,
         organization_id -> Uuid,
@@ -552,6 +739,8 @@ diesel::table! {
         expire_time -> Timestamptz,
         revoke_time -> Nullable<Timestamptz>,
         create_time -> Timestamptz,
+        sso_provider_id -> Nullable<Uuid>,
+        sso_id_token -> Nullable<Bytea>,
     }
 }
 
@@ -564,6 +753,67 @@ diesel::table! {
         activate_time -> Timestamptz,
         retire_time -> Nullable<Timestamptz>,
         create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sso_logins (state_sha256) {
+        state_sha256 -> Bytea,
+        organization_id -> Uuid,
+        provider_id -> Uuid,
+        browser_sha256 -> Bytea,
+        secrets -> Bytea,
+        return_path -> Text,
+        link_user_id -> Nullable<Uuid>,
+        invitation_id -> Nullable<Uuid>,
+        expire_time -> Timestamptz,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sso_providers (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        slug -> Text,
+        kind -> Text,
+        display_name -> Text,
+        issuer -> Text,
+        client_id -> Text,
+        client_secret -> Nullable<Bytea>,
+        scopes -> Array<Text>,
+        email_domains -> Array<Text>,
+        active -> Bool,
+        creator -> Text,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    team_members (organization_id, team_id, user_id) {
+        organization_id -> Uuid,
+        team_id -> Uuid,
+        user_id -> Uuid,
+        is_lead -> Bool,
+        creator -> Text,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    teams (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        slug -> Text,
+        display_name -> Text,
+        description -> Text,
+        linked_group_id -> Nullable<Uuid>,
+        creator -> Text,
+        revision -> Int8,
+        create_time -> Timestamptz,
+        update_time -> Timestamptz,
     }
 }
 
@@ -628,6 +878,8 @@ diesel::table! {
         revision -> Int8,
         create_time -> Timestamptz,
         update_time -> Timestamptz,
+        preferences -> Jsonb,
+        delete_time -> Nullable<Timestamptz>,
     }
 }
 
@@ -665,6 +917,9 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(api_tokens -> organizations (organization_id));
+diesel::joinable!(api_tokens -> service_accounts (service_account_id));
+diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(approval_decisions -> approvals (approval_id));
 diesel::joinable!(approval_decisions -> organizations (organization_id));
 diesel::joinable!(approval_decisions -> users (user_id));
@@ -673,10 +928,13 @@ diesel::joinable!(approvals -> approval_policies (approval_policy_id));
 diesel::joinable!(approvals -> business_units (business_unit_id));
 diesel::joinable!(approvals -> organizations (organization_id));
 diesel::joinable!(approvals -> plans (plan_id));
-diesel::joinable!(approvals -> users (requester_id));
 diesel::joinable!(artifacts -> organizations (organization_id));
+diesel::joinable!(audit_checkpoints -> organizations (organization_id));
 diesel::joinable!(audit_events -> business_units (business_unit_id));
 diesel::joinable!(audit_events -> organizations (organization_id));
+diesel::joinable!(audit_leaves -> organizations (organization_id));
+diesel::joinable!(audit_nodes -> organizations (organization_id));
+diesel::joinable!(audit_trees -> organizations (organization_id));
 diesel::joinable!(business_unit_members -> business_units (business_unit_id));
 diesel::joinable!(business_unit_members -> organizations (organization_id));
 diesel::joinable!(business_unit_members -> roles (role_id));
@@ -689,12 +947,25 @@ diesel::joinable!(counters -> organizations (organization_id));
 diesel::joinable!(deployments -> business_units (business_unit_id));
 diesel::joinable!(deployments -> environments (environment_id));
 diesel::joinable!(deployments -> organizations (organization_id));
+diesel::joinable!(deployments -> teams (team_id));
 diesel::joinable!(deployments -> template_versions (template_version_id));
 diesel::joinable!(deployments -> templates (template_id));
-diesel::joinable!(deployments -> users (owner_id));
+diesel::joinable!(device_logins -> organizations (organization_id));
+diesel::joinable!(device_logins -> users (user_id));
 diesel::joinable!(environments -> business_units (business_unit_id));
 diesel::joinable!(environments -> organizations (organization_id));
+diesel::joinable!(external_identities -> organizations (organization_id));
+diesel::joinable!(external_identities -> users (user_id));
+diesel::joinable!(group_members -> groups (group_id));
+diesel::joinable!(group_members -> organizations (organization_id));
+diesel::joinable!(group_members -> users (user_id));
+diesel::joinable!(groups -> business_units (business_unit_id));
+diesel::joinable!(groups -> organizations (organization_id));
 diesel::joinable!(idempotency_keys -> organizations (organization_id));
+diesel::joinable!(invitations -> business_units (business_unit_id));
+diesel::joinable!(invitations -> organizations (organization_id));
+diesel::joinable!(invitations -> roles (role_id));
+diesel::joinable!(invitations -> users (user_id));
 diesel::joinable!(job_artifacts -> jobs (job_id));
 diesel::joinable!(job_artifacts -> organizations (organization_id));
 diesel::joinable!(job_log_chunks -> jobs (job_id));
@@ -706,6 +977,8 @@ diesel::joinable!(jobs -> deployments (deployment_id));
 diesel::joinable!(jobs -> organizations (organization_id));
 diesel::joinable!(jobs -> requests (request_id));
 diesel::joinable!(jobs -> template_versions (template_version_id));
+diesel::joinable!(password_resets -> organizations (organization_id));
+diesel::joinable!(password_resets -> users (user_id));
 diesel::joinable!(plans -> organizations (organization_id));
 diesel::joinable!(policies -> organizations (organization_id));
 diesel::joinable!(ready_jobs -> jobs (job_id));
@@ -719,7 +992,6 @@ diesel::joinable!(requests -> deployments (deployment_id));
 diesel::joinable!(requests -> environments (environment_id));
 diesel::joinable!(requests -> organizations (organization_id));
 diesel::joinable!(requests -> template_versions (template_version_id));
-diesel::joinable!(requests -> users (requester_id));
 diesel::joinable!(revisions -> approvals (approval_id));
 diesel::joinable!(revisions -> deployments (deployment_id));
 diesel::joinable!(revisions -> jobs (job_id));
@@ -731,8 +1003,20 @@ diesel::joinable!(role_bindings -> organizations (organization_id));
 diesel::joinable!(role_bindings -> roles (role_id));
 diesel::joinable!(roles -> organizations (organization_id));
 diesel::joinable!(runners -> organizations (organization_id));
+diesel::joinable!(service_accounts -> organizations (organization_id));
 diesel::joinable!(sessions -> organizations (organization_id));
+diesel::joinable!(sessions -> sso_providers (sso_provider_id));
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(sso_logins -> invitations (invitation_id));
+diesel::joinable!(sso_logins -> organizations (organization_id));
+diesel::joinable!(sso_logins -> sso_providers (provider_id));
+diesel::joinable!(sso_logins -> users (link_user_id));
+diesel::joinable!(sso_providers -> organizations (organization_id));
+diesel::joinable!(team_members -> organizations (organization_id));
+diesel::joinable!(team_members -> teams (team_id));
+diesel::joinable!(team_members -> users (user_id));
+diesel::joinable!(teams -> groups (linked_group_id));
+diesel::joinable!(teams -> organizations (organization_id));
 diesel::joinable!(template_versions -> organizations (organization_id));
 diesel::joinable!(templates -> organizations (organization_id));
 diesel::joinable!(users -> organizations (organization_id));
@@ -744,11 +1028,16 @@ diesel::joinable!(workspaces -> jobs (lock_job_id));
 diesel::joinable!(workspaces -> organizations (organization_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    api_tokens,
     approval_decisions,
     approval_policies,
     approvals,
     artifacts,
+    audit_checkpoints,
     audit_events,
+    audit_leaves,
+    audit_nodes,
+    audit_trees,
     auth_failures,
     business_unit_members,
     business_units,
@@ -756,17 +1045,24 @@ diesel::allow_tables_to_appear_in_same_query!(
     concurrency_holds,
     counters,
     deployments,
+    device_logins,
     environments,
+    external_identities,
+    group_members,
+    groups,
     idempotency_keys,
     installation,
+    invitations,
     job_artifacts,
     job_log_chunks,
     job_logs,
     jobs,
     leases,
     organizations,
+    password_resets,
     plans,
     policies,
+    rate_counts,
     ready_jobs,
     refresh_tokens,
     request_events,
@@ -775,8 +1071,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     role_bindings,
     roles,
     runners,
+    service_accounts,
     sessions,
     signing_keys,
+    sso_logins,
+    sso_providers,
+    team_members,
+    teams,
     template_versions,
     templates,
     users,

@@ -24,6 +24,23 @@ pub struct NewSession<'a> {
     pub device: &'a str,
     pub ip: &'a str,
     pub lifetime: Duration,
+    /// Who vouched for the user, where it was no password.
+    pub sso_provider_id: Option<Uuid>,
+    /// What that provider wants to see at the logout, sealed.
+    pub sso_id_token: Option<&'a [u8]>,
+}
+
+/// A session.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+pub struct SessionRow {
+    pub id: Uuid,
+    pub user_id: Uuid,
+    pub device: String,
+    pub ip: String,
+    pub last_use_time: DateTime<Utc>,
+    pub expire_time: DateTime<Utc>,
+    pub create_time: DateTime<Utc>,
 }
 
 /// A refresh token and whose it is.
@@ -55,6 +72,8 @@ pub async fn insert(conn: &mut Connection, session: &NewSession<'_>) -> Result<D
             sessions::device.eq(session.device),
             sessions::ip.eq(session.ip),
             sessions::expire_time.eq(now.into_sql::<Timestamptz>() + span(session.lifetime)),
+            sessions::sso_provider_id.eq(session.sso_provider_id),
+            sessions::sso_id_token.eq(session.sso_id_token),
         ))
         .returning(sessions::expire_time)
         .get_result(conn)
@@ -132,6 +151,26 @@ pub async fn retire_token(conn: &mut Connection, organization_id: Uuid, sha256: 
     Ok(retired == 1)
 }
 
+/// How long the `limit`th last refresh of a session is ago, if that is less than a minute.
+pub async fn refreshed(
+    mut conn: &Connection,
+    organization_id: Uuid,
+    session_id: Uuid,
+    limit: i64,
+) -> Result<Option<Duration>, Error> {
+    let found: Option<(Option<DateTime<Utc>>, DateTime<Utc>)> = refresh_tokens::table
+        .filter(refresh_tokens::organization_id.eq(organization_id))
+        .filter(refresh_tokens::session_id.eq(session_id))
+        .filter(refresh_tokens::retire_time.gt((now.into_sql::<Timestamptz>() - 1.minute()).nullable()))
+        .order(refresh_tokens::retire_time.desc())
+        .offset(limit - 1)
+        .select((refresh_tokens::retire_time, now.into_sql::<Timestamptz>()))
+        .first(&mut conn)
+        .await
+        .optional()?;
+    Ok(found.and_then(|(retired, time)| (time - retired?).to_std().ok()))
+}
+
 /// Notes that a session is used, and gives it another lifetime.
 pub async fn renew(
     conn: &mut Connection,
@@ -163,6 +202,31 @@ pub async fn revoke(conn: &mut Connection, organization_id: Uuid, session_id: Uu
     Ok(revoked == 1)
 }
 
+/// Ends a live session of a user. False where there is none of that id.
+pub async fn revoke_of(
+    conn: &mut Connection,
+    organization_id: Uuid,
+    user_id: Uuid,
+    session_id: Uuid,
+) -> Result<bool, Error> {
+    let revoked = diesel::update(sessions::table)
+        .filter(sessions::organization_id.eq(organization_id))
+        .filter(sessions::user_id.eq(user_id))
+        .filter(sessions::id.eq(session_id))
+        .filter(sessions::revoke_time.is_null())
+        .filter(sessions::expire_time.gt(now.into_sql::<Timestamptz>()))
+        .set(sessions::revoke_time.eq(now.into_sql::<Timestamptz>().nullable()))
+        .execute(conn)
+        .await?;
+    Ok(revoked == 1)
+}
+
+/// Ends every live session of a user. Returns the sessions that ended.
+pub async fn revoke_all(conn: &mut Connection, organization_id: Uuid, user_id: Uuid) -> Result<Vec<Uuid>, Error> {
+    // No session has this id.
+    revoke_others(conn, organization_id, user_id, Uuid::nil()).await
+}
+
 /// Ends every live session of a user but one. Returns the sessions that ended.
 pub async fn revoke_others(
     conn: &mut Connection,
@@ -182,19 +246,34 @@ pub async fn revoke_others(
         .await?)
 }
 
-/// Forgets sessions that ended more than a day ago, with their refresh tokens, and refresh tokens that expired. At most
-/// `limit` of each. Returns how many rows.
+/// Who vouched for a session, and what that provider wants to see at the logout, sealed. `None` where nobody did.
+pub async fn voucher(
+    mut conn: &Connection,
+    organization_id: Uuid,
+    session_id: Uuid,
+) -> Result<Option<(Uuid, Option<Vec<u8>>)>, Error> {
+    let found: Option<(Option<Uuid>, Option<Vec<u8>>)> = sessions::table
+        .filter(sessions::organization_id.eq(organization_id))
+        .filter(sessions::id.eq(session_id))
+        .select((sessions::sso_provider_id, sessions::sso_id_token))
+        .first(&mut conn)
+        .await
+        .optional()?;
+    Ok(found.and_then(|(provider_id, id_token)| provider_id.map(|provider_id| (provider_id, id_token))))
+}
+
+/// Forgets sessions whose time is over, with their refresh tokens, and refresh tokens that expired. At most `limit` of
+/// each. Returns how many rows.
 pub async fn purge(conn: &mut Connection, limit: i64) -> Result<usize, Error> {
-    let yesterday = || now.into_sql::<Timestamptz>() - 1.day();
     let old: Vec<Uuid> = sessions::table
-        .filter(sessions::expire_time.lt(yesterday()))
+        .filter(sessions::expire_time.lt(now.into_sql::<Timestamptz>()))
         .select(sessions::id)
         .limit(limit)
         .load(conn)
         .await?;
     let ended = diesel::delete(sessions::table.filter(sessions::id.eq_any(old))).execute(conn).await?;
     let old: Vec<Vec<u8>> = refresh_tokens::table
-        .filter(refresh_tokens::expire_time.lt(yesterday()))
+        .filter(refresh_tokens::expire_time.lt(now.into_sql::<Timestamptz>()))
         .select(refresh_tokens::sha256)
         .limit(limit)
         .load(conn)

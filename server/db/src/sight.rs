@@ -73,6 +73,7 @@ fn within(branch: &Branch, creator: Creator, caller_id: Uuid) -> Shown<'_> {
         Units::One(one) => Box::new(unit.eq(*one).assume_not_null()),
         Units::In(units) => Box::new(unit.eq_any(units).assume_not_null()),
         Units::NotIn(units) => Box::new(unit.is_null().or(unit.ne_all(units).assume_not_null())),
+        Units::Outside => Box::new(unit.is_null()),
     };
     match branch.own {
         None => units,

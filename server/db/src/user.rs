@@ -1,10 +1,22 @@
 //! People: their accounts, and who an identifier may mean at a login.
+//!
+//! A deleted account stays as a row, inactive, because requests, deployments and the audit name it. Whoever looks for a
+//! person of now asks for accounts without `delete_time`.
+
+mod belongings;
+mod removal;
+mod search;
+
+pub use belongings::{GrantOf, GroupOf, MembershipOf, TeamOf, grants_of, groups_of, memberships_of, teams_of};
+pub use removal::{Removed, owned_units, remove};
+pub use search::{RoleCount, Stats, lookup, stats};
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel::sql_types::Timestamptz;
 use diesel_async::RunQueryDsl;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::Connection;
@@ -29,6 +41,19 @@ pub struct UserRow {
     pub revision: i64,
     pub create_time: DateTime<Utc>,
     pub update_time: DateTime<Utc>,
+    /// What the person's clients keep.
+    pub preferences: Value,
+    pub delete_time: Option<DateTime<Utc>>,
+}
+
+/// What an administrator changes of an account.
+#[derive(Debug, AsChangeset)]
+#[diesel(table_name = users)]
+pub struct UserContent<'a> {
+    /// In lower case.
+    pub email: &'a str,
+    pub full_name: &'a str,
+    pub active: bool,
 }
 
 /// An account to make.
@@ -67,6 +92,7 @@ pub async fn candidates(
     let mut query = users::table
         .inner_join(organizations::table)
         .filter(users::username.eq(identifier).or(users::email.eq(identifier)))
+        .filter(users::delete_time.is_null())
         .order((users::create_time, users::id))
         .limit(limit)
         .select((UserRow::as_select(), organizations::slug, organizations::active))
@@ -91,7 +117,7 @@ pub async fn find(mut conn: &Connection, organization_id: Uuid, id: Uuid) -> Res
         .await?)
 }
 
-/// An account, by username.
+/// The account that has this username, unless it was deleted.
 pub async fn by_username(
     mut conn: &Connection,
     organization_id: Uuid,
@@ -100,10 +126,51 @@ pub async fn by_username(
     Ok(users::table
         .filter(users::organization_id.eq(organization_id))
         .filter(users::username.eq(username))
+        .filter(users::delete_time.is_null())
         .select(UserRow::as_select())
         .first(&mut conn)
         .await
         .optional()?)
+}
+
+/// The account that has this address, in lower case, unless it was deleted.
+pub async fn by_email(mut conn: &Connection, organization_id: Uuid, email: &str) -> Result<Option<UserRow>, Error> {
+    Ok(users::table
+        .filter(users::organization_id.eq(organization_id))
+        .filter(users::email.eq(email))
+        .filter(users::delete_time.is_null())
+        .select(UserRow::as_select())
+        .first(&mut conn)
+        .await
+        .optional()?)
+}
+
+/// Usernames of accounts, deleted ones too, by row id.
+pub async fn usernames(
+    mut conn: &Connection,
+    organization_id: Uuid,
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, String)>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(users::table
+        .filter(users::organization_id.eq(organization_id))
+        .filter(users::id.eq_any(ids))
+        .select((users::id, users::username))
+        .load(&mut conn)
+        .await?)
+}
+
+/// Usernames that begin like this one and may be in its way, those of deleted accounts included.
+pub async fn usernames_like(mut conn: &Connection, organization_id: Uuid, base: &str) -> Result<Vec<String>, Error> {
+    // `_` stands for any letter in a pattern: what comes too much is in nobody's way.
+    Ok(users::table
+        .filter(users::organization_id.eq(organization_id))
+        .filter(users::username.like(format!("{base}%")))
+        .select(users::username)
+        .load(&mut conn)
+        .await?)
 }
 
 /// An account, kept from changing until the transaction ends.
@@ -120,6 +187,83 @@ pub async fn lock(conn: &mut Connection, organization_id: Uuid, id: Uuid) -> Res
 /// Makes an account.
 pub async fn insert(conn: &mut Connection, user: &NewUser<'_>) -> Result<UserRow, Error> {
     Ok(diesel::insert_into(users::table).values(user).returning(UserRow::as_returning()).get_result(conn).await?)
+}
+
+/// Makes an account unless its username is taken. An address that is taken is an error.
+pub async fn insert_if_free(conn: &mut Connection, user: &NewUser<'_>) -> Result<Option<UserRow>, Error> {
+    Ok(diesel::insert_into(users::table)
+        .values(user)
+        .on_conflict((users::organization_id, users::username))
+        .do_nothing()
+        .returning(UserRow::as_returning())
+        .get_result(conn)
+        .await
+        .optional()?)
+}
+
+/// Changes what an administrator may change.
+pub async fn update(conn: &mut Connection, user: &UserRow, content: &UserContent<'_>) -> Result<UserRow, Error> {
+    Ok(diesel::update(users::table)
+        .filter(users::organization_id.eq(user.organization_id))
+        .filter(users::id.eq(user.id))
+        .set((content, users::revision.eq(users::revision + 1), users::update_time.eq(now)))
+        .returning(UserRow::as_returning())
+        .get_result(conn)
+        .await?)
+}
+
+/// Changes what people may change of themselves.
+pub async fn update_profile(
+    conn: &mut Connection,
+    user: &UserRow,
+    full_name: &str,
+    preferences: &Value,
+) -> Result<UserRow, Error> {
+    Ok(diesel::update(users::table)
+        .filter(users::organization_id.eq(user.organization_id))
+        .filter(users::id.eq(user.id))
+        .set((
+            users::full_name.eq(full_name),
+            users::preferences.eq(preferences),
+            users::revision.eq(users::revision + 1),
+            users::update_time.eq(now),
+        ))
+        .returning(UserRow::as_returning())
+        .get_result(conn)
+        .await?)
+}
+
+/// Sets a password that somebody else chose: its owner has to change it.
+pub async fn give_password(conn: &mut Connection, user: &UserRow, password_hash: &str) -> Result<UserRow, Error> {
+    Ok(diesel::update(users::table)
+        .filter(users::organization_id.eq(user.organization_id))
+        .filter(users::id.eq(user.id))
+        .set((
+            users::password_hash.eq(password_hash),
+            users::must_change_password.eq(true),
+            users::revision.eq(users::revision + 1),
+            users::update_time.eq(now),
+        ))
+        .returning(UserRow::as_returning())
+        .get_result(conn)
+        .await?)
+}
+
+/// The account with an e-mail address, kept from changing until the transaction ends.
+pub async fn lock_by_email(
+    conn: &mut Connection,
+    organization_id: Uuid,
+    email: &str,
+) -> Result<Option<UserRow>, Error> {
+    Ok(users::table
+        .filter(users::organization_id.eq(organization_id))
+        .filter(users::email.eq(email))
+        .filter(users::delete_time.is_null())
+        .select(UserRow::as_select())
+        .for_update()
+        .first(conn)
+        .await
+        .optional()?)
 }
 
 /// Sets a password that its owner chose.

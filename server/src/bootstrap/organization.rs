@@ -1,33 +1,31 @@
-//! Sets up an organization: roles and policies that ship, and, where there is nobody yet, the first people and unit.
+//! Sets up an organization at a start: roles and policies that ship, and, where there is nobody yet, the first people and
+//! unit of the default one.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use flagstone_core::access::{Permission, role_templates};
-use flagstone_core::approval_policy::default_approval_policies;
-use flagstone_core::environment::EnvironmentState;
-use flagstone_core::names::{BusinessUnitName, EnvironmentName, UserName};
+use flagstone_core::names::UserName;
 use flagstone_core::password;
-use flagstone_core::policy::default_policies;
-use flagstone_core::tier::Tier;
-use flagstone_db::approval_policy::{self, NewApprovalPolicy};
-use flagstone_db::identity;
+use flagstone_db::business_unit::NewBusinessUnit;
 use flagstone_db::organization::OrganizationRow;
-use flagstone_db::policy::{self, NewPolicy};
-use flagstone_db::role::{self, BuiltinRole, RoleRow};
-use flagstone_db::seed::{self, NewEnvironment, NewUnit};
 use flagstone_db::user::{self, NewUser};
-use serde_json::{Value, json};
+use flagstone_db::{identity, role, seed};
+use serde_json::json;
 use uuid::Uuid;
 
+use super::furnish::{Furnishing, object, role_id};
 use super::{Failure, SYSTEM, begin, sentences};
 use crate::app::App;
+use crate::business_unit;
 use crate::config::{Account, Mode, Secret};
 use crate::error::{Error, Result};
-use crate::ledger::ObjectRef;
+use crate::ledger::Ledger;
 use crate::tx::Tx;
+
+/// The role of those who run the installation.
+const OPERATOR: &str = "installation-operator";
 
 /// Id and code of the first business unit.
 const SANDBOX: (&str, &str) = ("sandbox", "SANDBOX");
@@ -50,11 +48,16 @@ pub(super) async fn set_up(app: &Arc<App>, organization: &OrganizationRow) -> Re
         let conn = app.db.reads.get().await?;
         (seed::is_empty(&conn, organization_id).await?, seed::unit(&conn, organization_id, SANDBOX.0).await?.is_none())
     };
-    let people = if empty { Some(people(app).await?) } else { None };
+    // The first people of any other organization come by invitation.
+    let people = if empty && organization.is_default { Some(people(app).await?) } else { None };
     let name = format!("organizations/{}", organization.slug);
     let mut tx = begin(app, organization_id, "organization.set_up", &name).await?;
-    let roles = put_roles(&mut tx).await?;
-    put_policies(&mut tx).await?;
+    // An organization that is older than the role has nobody who holds it.
+    let is_new = role::find(&tx, organization_id, OPERATOR).await?.is_none();
+    let trial = app.config.trial;
+    let mut ledger = Ledger::default();
+    let roles = Furnishing { conn: &mut tx, organization, trial, ledger: &mut ledger }.furnish().await?;
+    tx.ledger = ledger;
     // Asked again under the lock: another process may have been faster.
     if let Some(people) = people
         && seed::is_empty(&tx, organization_id).await?
@@ -62,6 +65,11 @@ pub(super) async fn set_up(app: &Arc<App>, organization: &OrganizationRow) -> Re
         let admin = add_person(&mut tx, &people[0]).await?;
         let platform_admin = role_id(&roles, "platform-admin")?;
         role::bind_user(&mut tx, organization_id, platform_admin, admin, SYSTEM).await?;
+        if organization.is_default {
+            // Whoever sets Flagstone up runs the installation, too (R012).
+            let operator = role_id(&roles, OPERATOR)?;
+            role::bind_user(&mut tx, organization_id, operator, admin, SYSTEM).await?;
+        }
         if unit_is_missing {
             let unit = add_unit(&mut tx, admin).await?;
             let developer = if app.config.trial { "senior-engineer" } else { "developer" };
@@ -71,6 +79,13 @@ pub(super) async fn set_up(app: &Arc<App>, organization: &OrganizationRow) -> Re
             }
         }
         tracing::info!(organization = name, "Set up an empty organization.");
+    } else if is_new && organization.is_default {
+        let (admin, operator) = (role_id(&roles, "platform-admin")?, role_id(&roles, OPERATOR)?);
+        for user in role::users_bound_to(&tx, organization_id, admin).await? {
+            let binding = role::bind_user(&mut tx, organization_id, operator, user, SYSTEM).await?;
+            let after = json!({"role": format!("roles/{OPERATOR}"), "effect": "ALLOW"});
+            tx.record(object("role_binding", format!("roleBindings/{binding}"), binding), None, Some(&after));
+        }
     }
     if tx.ledger.is_empty() {
         return Ok(());
@@ -136,107 +151,6 @@ pub fn write_private(path: &Path, content: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// The roles that ship, with the permissions that exist now.
-async fn put_roles(tx: &mut Tx) -> Result<Vec<RoleRow>> {
-    let mut rows = role::builtin(tx, tx.organization_id).await?;
-    for template in role_templates() {
-        let permissions: Vec<String> = template.permissions().iter().map(Permission::slug).map(str::to_owned).collect();
-        let content = BuiltinRole {
-            slug: template.id,
-            display_name: template.display_name,
-            description: template.description,
-            scope: template.scope.as_str(),
-            permissions: &permissions,
-            restriction: template.restriction.as_str(),
-            creator: SYSTEM,
-        };
-        let known = rows.iter().position(|row| row.slug == template.id);
-        let as_json = |row: &RoleRow| {
-            json!({
-                "display_name": row.display_name, "description": row.description, "scope": row.scope,
-                "permissions": row.permissions, "restriction": row.restriction,
-            })
-        };
-        let up_to_date = known.is_some_and(|index| {
-            let row = &rows[index];
-            (row.display_name.as_str(), row.description.as_str(), row.scope.as_str(), row.restriction.as_str())
-                == (content.display_name, content.description, content.scope, content.restriction)
-                && row.permissions == permissions
-        });
-        if up_to_date {
-            continue;
-        }
-        let organization_id = tx.organization_id;
-        let row = role::put_builtin(tx, organization_id, &content).await?;
-        let before = known.map(|index| as_json(&rows[index]));
-        tx.record(object("role", format!("roles/{}", row.slug), row.id), before.as_ref(), Some(&as_json(&row)));
-        match known {
-            Some(index) => rows[index] = row,
-            None => rows.push(row),
-        }
-    }
-    Ok(rows)
-}
-
-fn role_id(roles: &[RoleRow], slug: &str) -> Result<Uuid> {
-    let row = roles.iter().find(|row| row.slug == slug);
-    row.map(|row| row.id).ok_or_else(|| Error::internal(format!("the role {slug} does not ship")))
-}
-
-/// Guardrails and approval policies, each unless there is one of its id: people may have changed them.
-async fn put_policies(tx: &mut Tx) -> Result<()> {
-    let organization_id = tx.organization_id;
-    for policy in default_policies() {
-        let row = NewPolicy {
-            id: Uuid::now_v7(),
-            organization_id,
-            slug: &policy.id,
-            description: &policy.description,
-            kind: policy.kind.as_str(),
-            target: policy.target.as_str(),
-            scope: &json!(policy.scope),
-            config: &policy.config,
-            enforced: policy.enforced,
-            violation_class: policy.class.as_str(),
-            message: &policy.message,
-            fix: &policy.fix,
-            creator: SYSTEM,
-        };
-        if policy::insert_missing(tx, &row).await? {
-            let after = json!({"kind": row.kind, "config": row.config, "enforced": row.enforced});
-            tx.record(object("policy", format!("policies/{}", policy.id), row.id), None, Some(&after));
-        }
-    }
-    for mut policy in default_approval_policies() {
-        if tx.app.config.trial && policy.id == "staging" {
-            policy.auto_approve = None;
-        }
-        let auto_approve = policy.auto_approve.as_ref().map(|auto| json!(auto));
-        let row = NewApprovalPolicy {
-            id: Uuid::now_v7(),
-            organization_id,
-            slug: &policy.id,
-            display_name: &policy.display_name,
-            description: &policy.description,
-            priority: policy.priority,
-            match_rule: &json!(policy.matches),
-            stages: &json!(policy.stages),
-            allow_self: policy.allow_self,
-            distinct_across_stages: policy.distinct_across_stages,
-            ttl_seconds: policy.ttl_seconds,
-            auto_approve: auto_approve.as_ref(),
-            active: policy.active,
-            creator: SYSTEM,
-        };
-        if approval_policy::insert_missing(tx, &row).await? {
-            let after = json!({"priority": row.priority, "stages": row.stages, "auto_approve": row.auto_approve});
-            let name = format!("approvalPolicies/{}", policy.id);
-            tx.record(object("approval_policy", name, row.id), None, Some(&after));
-        }
-    }
-    Ok(())
-}
-
 async fn add_person(tx: &mut Tx, person: &Person<'_>) -> Result<Uuid> {
     let Account { username, email, .. } = person.account;
     let name = UserName::stored(username)?.to_string();
@@ -258,7 +172,7 @@ async fn add_person(tx: &mut Tx, person: &Person<'_>) -> Result<Uuid> {
 /// The first unit, with one environment of each tier.
 async fn add_unit(tx: &mut Tx, owner: Uuid) -> Result<Uuid> {
     let (slug, code) = SANDBOX;
-    let unit = NewUnit {
+    let unit = NewBusinessUnit {
         id: Uuid::now_v7(),
         organization_id: tx.organization_id,
         slug,
@@ -268,35 +182,7 @@ async fn add_unit(tx: &mut Tx, owner: Uuid) -> Result<Uuid> {
         owner_id: Some(owner),
         creator: SYSTEM,
     };
-    seed::insert_unit(tx, &unit).await?;
-    let name = BusinessUnitName::stored(slug)?.to_string();
-    record_in(tx, unit.id, "business_unit", name, unit.id, &json!({"code": code}));
-    for tier in Tier::ALL {
-        let slug = tier.permission_segment();
-        let environment = NewEnvironment {
-            id: Uuid::now_v7(),
-            organization_id: tx.organization_id,
-            business_unit_id: unit.id,
-            slug,
-            display_name: tier.display_name(),
-            tier: tier.as_str(),
-            rank: tier.rank(),
-            state: EnvironmentState::Ready.as_str(),
-            creator: SYSTEM,
-        };
-        seed::insert_environment(tx, &environment).await?;
-        let name = EnvironmentName::stored(unit.slug, slug)?.to_string();
-        record_in(tx, unit.id, "environment", name, environment.id, &json!({"tier": environment.tier}));
-    }
-    Ok(unit.id)
-}
-
-fn record_in(tx: &mut Tx, unit: Uuid, object_type: &'static str, name: String, id: Uuid, after: &Value) {
-    tx.record(ObjectRef { business_unit_id: Some(unit), ..object(object_type, name, id) }, None, Some(after));
-}
-
-fn object(object_type: &'static str, name: String, id: Uuid) -> ObjectRef {
-    ObjectRef { object_type, name, id, business_unit_id: None }
+    Ok(business_unit::open(tx, &unit, "").await?.id)
 }
 
 #[cfg(test)]

@@ -2,21 +2,40 @@
 
 use std::sync::Arc;
 
+use flagstone_db::organization::OrganizationRow;
 use flagstone_db::template_load::{self, NewVersion, TemplateContent};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Failure, SYSTEM, begin};
+use super::{Failure, Furnishing, SYSTEM, begin};
 use crate::app::App;
-use crate::error::{Error, Result};
-use crate::ledger::ObjectRef;
+use crate::error::Result;
+use crate::ledger::{Ledger, ObjectRef};
 use crate::templates::{Package, compress, is_same, sort_key};
+
+/// A template as it is stored.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    package: Package,
+    /// The compressed package.
+    artifact: Vec<u8>,
+    sha256: [u8; 32],
+}
+
+impl Packed {
+    /// Compresses a package.
+    pub fn new(package: Package) -> std::io::Result<Self> {
+        let artifact = compress(&package.tar)?;
+        Ok(Self { sha256: Sha256::digest(&artifact).into(), artifact, package })
+    }
+}
 
 /// Stores a version that is not stored yet. A version that is stored with other files is refused: published versions never
 /// change, since deployments were made with them.
-pub(super) async fn publish(app: &Arc<App>, organization_id: Uuid, package: &Package) -> Result<(), Failure> {
-    let Package { directory, manifest, guide, tar } = package;
+pub(super) async fn publish(app: &Arc<App>, organization: &OrganizationRow, packed: &Packed) -> Result<(), Failure> {
+    let organization_id = organization.id;
+    let Package { directory, manifest, tar, .. } = &packed.package;
     let (id, version) = (manifest.id.as_str(), manifest.version.to_string());
     let stored = {
         let conn = app.db.reads.get().await?;
@@ -32,8 +51,26 @@ pub(super) async fn publish(app: &Arc<App>, organization_id: Uuid, package: &Pac
         )));
     }
 
-    let artifact = compress(tar).map_err(Error::internal)?;
-    let sha256 = Sha256::digest(&artifact);
+    let name = format!("templates/{id}/versions/{version}");
+    let mut tx = begin(app, organization_id, "template.publish", &name).await?;
+    // Another process may have been faster.
+    if template_load::stored(&tx, organization_id, id, &version).await?.is_some_and(|stored| is_same(&stored, tar)) {
+        return Ok(());
+    }
+    let mut ledger = Ledger::default();
+    let trial = app.config.trial;
+    store(&mut Furnishing { conn: &mut tx, organization, trial, ledger: &mut ledger }, packed).await?;
+    tx.ledger = ledger;
+    tx.commit_worker().await?;
+    tracing::info!(template = name, "Published a version of a template.");
+    Ok(())
+}
+
+/// Stores a version in the transaction of the furnishing.
+pub(super) async fn store(into: &mut Furnishing<'_>, packed: &Packed) -> Result<()> {
+    let Package { manifest, guide, .. } = &packed.package;
+    let (id, version) = (manifest.id.as_str(), manifest.version.to_string());
+    let organization_id = into.organization.id;
     let seconds = |seconds: u32| i32::try_from(seconds).unwrap_or(i32::MAX);
     let content = TemplateContent {
         slug: id,
@@ -48,14 +85,8 @@ pub(super) async fn publish(app: &Arc<App>, organization_id: Uuid, package: &Pac
         guide,
         estimated_duration_seconds: seconds(manifest.estimated_duration_seconds.unwrap_or_default()),
     };
-    let name = format!("templates/{id}/versions/{version}");
-    let mut tx = begin(app, organization_id, "template.publish", &name).await?;
-    // Another process may have been faster.
-    if template_load::stored(&tx, organization_id, id, &version).await?.is_some_and(|stored| is_same(&stored, tar)) {
-        return Ok(());
-    }
-    let template_id = template_load::ensure(&mut tx, organization_id, &content, SYSTEM).await?;
-    template_load::insert_artifact(&mut tx, organization_id, &sha256, &artifact).await?;
+    let template_id = template_load::ensure(into.conn, organization_id, &content, SYSTEM).await?;
+    template_load::insert_artifact(into.conn, organization_id, &packed.sha256, &packed.artifact).await?;
     let row = NewVersion {
         id: Uuid::now_v7(),
         organization_id,
@@ -67,20 +98,19 @@ pub(super) async fn publish(app: &Arc<App>, organization_id: Uuid, package: &Pac
         input_schema: &manifest.inputs,
         output_schema: &manifest.outputs,
         entrypoint: &manifest.entrypoint,
-        artifact_sha256: &sha256,
-        artifact_size: i64::try_from(artifact.len()).unwrap_or(i64::MAX),
+        artifact_sha256: &packed.sha256,
+        artifact_size: i64::try_from(packed.artifact.len()).unwrap_or(i64::MAX),
         soft_timeout_seconds: seconds(manifest.soft_timeout_seconds),
         hard_timeout_seconds: seconds(manifest.hard_timeout_seconds),
         state: "PUBLISHED",
         creator: SYSTEM,
     };
-    let newest = template_load::insert_version(&mut tx, &row, &content).await?;
-    let object = ObjectRef { object_type: "template_version", name: name.clone(), id: row.id, business_unit_id: None };
+    let newest = template_load::insert_version(into.conn, &row, &content).await?;
+    let name = format!("templates/{id}/versions/{version}");
+    let object = ObjectRef { object_type: "template_version", name, id: row.id, business_unit_id: None };
     let after = json!({
-        "state": row.state, "engine": row.engine, "artifact_sha256": hex::encode(sha256), "newest": newest,
+        "state": row.state, "engine": row.engine, "artifact_sha256": hex::encode(packed.sha256), "newest": newest,
     });
-    tx.record(object, None, Some(&after));
-    tx.commit_worker().await?;
-    tracing::info!(template = name, "Published a version of a template.");
+    into.ledger.record(object, None, Some(&after));
     Ok(())
 }

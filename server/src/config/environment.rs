@@ -45,6 +45,9 @@ pub struct Settings {
     /// Networks that may read /metrics, separated by commas [default: loopback]
     #[arg(long, env = "FLAGSTONE_METRICS_READERS", value_delimiter = ',')]
     metrics_readers: Vec<IpNet>,
+    /// Networks beside the internet in which sign-in providers may be, separated by commas
+    #[arg(long, env = "FLAGSTONE_SSO_NETWORKS", value_delimiter = ',')]
+    sso_networks: Vec<IpNet>,
     /// Username of the administrator that the first start makes
     #[arg(long, env = "FLAGSTONE_ADMIN_USERNAME", default_value = "admin")]
     admin_username: String,
@@ -241,6 +244,7 @@ impl Settings {
         config.edge = self.edge();
         config.tokens.access = Duration::from_secs(self.access_token_seconds);
         config.tokens.refresh = Duration::from_secs(self.refresh_token_seconds);
+        config.sso_networks.clone_from(&self.sso_networks);
         config.jobs.lease = Duration::from_secs(self.lease_seconds);
         config.jobs.wind_down = Duration::from_secs(self.wind_down_seconds);
         config.runner = RunnerConfig {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{Extensions, HeaderMap};
 
 use super::errors;
 use crate::app::App;
@@ -20,7 +20,7 @@ pub(super) async fn authenticate(State(app): State<Arc<App>>, mut request: Reque
     let method = app.contract.method(request.uri().path()).cloned();
     // A public method does not look at credentials: a client that refreshes its session still sends the old one.
     let asks = method.as_ref().is_some_and(|method| !matches!(method.admission, Admission::Public));
-    let caller = if asks { caller(&app, request.headers()).await } else { Ok(Caller::Anonymous) };
+    let caller = if asks { caller(&app, request.headers(), request.extensions()).await } else { Ok(Caller::Anonymous) };
     let caller = match caller {
         Ok(caller) => caller,
         Err(error) => {
@@ -39,10 +39,13 @@ pub(super) async fn authenticate(State(app): State<Arc<App>>, mut request: Reque
     next.run(request).await
 }
 
-async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller> {
+async fn caller(app: &App, headers: &HeaderMap, extensions: &Extensions) -> Result<Caller> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(Caller::Anonymous) };
     match value.to_str().ok().and_then(bearer) {
-        Some(token) => app.identities.authenticate(token).await,
+        Some(token) => {
+            let ip = extensions.get::<Call>().map_or_else(|| Arc::from(""), |call| call.ip.clone());
+            app.identities.authenticate(token, &ip).await
+        }
         None => Err(keys::unusable().into()),
     }
 }

@@ -1,4 +1,6 @@
-//! How often one principal or address may call, counted in this process.
+//! How often one principal or address may call: addresses as this process counts them, principals as all replicas do.
+
+mod shared;
 
 use std::hash::Hash;
 use std::num::NonZeroU32;
@@ -9,36 +11,32 @@ use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
-use uuid::Uuid;
+pub use shared::SharedLimit;
 
 use crate::config::EdgeConfig;
 
 /// The limits of one process.
 #[derive(Debug)]
 pub struct Limits {
-    /// Authenticated calls, by row id of the user or runner.
-    pub principals: Limit<Uuid>,
+    /// Authenticated calls, by row id of the user or service account.
+    pub principals: SharedLimit,
     /// Anonymous calls other than logins and refreshes, by address.
     pub addresses: Limit<std::sync::Arc<str>>,
-    /// Refreshes, by session.
-    pub refreshes: Limit<Uuid>,
 }
 
 impl Limits {
     /// Nothing is used up yet.
     pub fn new(config: &EdgeConfig) -> Self {
         Self {
-            principals: Limit::per_minute(config.calls_per_minute),
+            principals: SharedLimit::per_minute(config.calls_per_minute),
             addresses: Limit::per_minute(config.anonymous_calls_per_minute),
-            refreshes: Limit::per_minute(config.refreshes_per_minute),
         }
     }
 
     /// Forgets whoever has all calls left. To be called now and then.
     pub fn tidy(&self) {
-        self.principals.limiter.retain_recent();
+        self.principals.tidy();
         self.addresses.limiter.retain_recent();
-        self.refreshes.limiter.retain_recent();
     }
 }
 

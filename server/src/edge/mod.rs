@@ -18,8 +18,10 @@ mod probes;
 mod rate;
 mod request_id;
 mod session_cookie;
+mod sso_callback;
 mod trace;
 pub mod web;
+mod well_known;
 
 use std::sync::Arc;
 
@@ -42,6 +44,7 @@ pub use session_cookie::Browser;
 
 use crate::app::App;
 use crate::services::tfstate;
+use crate::sso::CALLBACK;
 
 /// Most bytes of one message, after decompression.
 pub const MESSAGE_MAX: usize = 10 * 1024 * 1024;
@@ -127,6 +130,10 @@ pub fn router(app: &Arc<App>, grpc: Routes) -> Router {
         .route("/readyz", get(probes::ready))
         .route("/health", get(probes::ready))
         .route("/metrics", get(metrics::page))
+        .route("/.well-known/jwks.json", get(well_known::jwks))
+        .route("/.well-known/openid-configuration", get(well_known::discovery))
+        // Where providers send people back to.
+        .route(CALLBACK, get(sso_callback::complete))
         .with_state(app.clone())
         // Terraform's state backend: its callers are engines, which the service knows by passwords of their own.
         .merge(tfstate::router(app.clone()))

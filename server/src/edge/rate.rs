@@ -1,4 +1,5 @@
-//! How often each principal calls. Runners are not counted: what they may send is bounded by their leases.
+//! How often each principal calls, and each address without one. Runners are not counted: what they may send is bounded by
+//! their leases.
 
 use std::sync::Arc;
 
@@ -11,12 +12,15 @@ use super::errors;
 use super::limits::{Exceeded, Remaining};
 use crate::app::App;
 use crate::call::{Call, Caller};
-use crate::contract::{Admission, Method};
+use crate::contract::Method;
 use crate::status;
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+/// Public methods with a limit of their own: failed logins by address and identifier, refreshes by session.
+const COUNTED_ELSEWHERE: [&str; 2] = ["Login", "RefreshSession"];
 
 /// Counts the call, refuses one too many, and tells what is left.
 pub(super) async fn rate_limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -45,10 +49,10 @@ fn count(app: &App, request: &Request) -> Option<Result<Remaining, (Exceeded, St
         }
         Caller::Runner(_) => None,
         Caller::Anonymous => {
-            // Logins and refreshes count their failures instead (R015); health is for machines that ask often.
-            let public =
-                extensions.get::<Arc<Method>>().is_some_and(|method| matches!(method.admission, Admission::Public));
-            if public || request.uri().path().starts_with("/grpc.health.v1.") {
+            // Health is for machines that ask often.
+            let elsewhere =
+                extensions.get::<Arc<Method>>().is_some_and(|method| COUNTED_ELSEWHERE.contains(&method.name.as_str()));
+            if elsewhere || request.uri().path().starts_with("/grpc.health.v1.") {
                 return None;
             }
             let ip = &extensions.get::<Call>()?.ip;

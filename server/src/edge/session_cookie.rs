@@ -4,6 +4,9 @@
 //! alone, both ways, so that a script that somebody smuggled in finds nothing to take along. Every other client has the
 //! token in the message, and its cookies are not looked at: what a browser sends by itself proves nothing about who asked.
 //! That header cannot be sent from another origin without a preflight, and the origin is judged here once more.
+//!
+//! A second cookie binds a login through a provider to the browser that began it: whoever is lured to the end of somebody
+//! else's login does not have it.
 
 use std::time::Duration;
 
@@ -22,6 +25,10 @@ const NAME: &str = "flagstone_refresh";
 /// The only service that ever sees it.
 const PATH: &str = "/flagstone.v1.AuthService";
 
+/// The cookie of a login under way. With that prefix no neighbour under the same domain can set one.
+const BINDING: &str = "flagstone_sso";
+const BINDING_SECURE: &str = "__Host-flagstone_sso";
+
 /// Where a page is that calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Page {
@@ -38,6 +45,8 @@ enum Page {
 pub struct Browser {
     /// The refresh token that came in the cookie.
     pub token: Option<String>,
+    /// What binds the browser to the login that it began.
+    pub binding: Option<String>,
     page: Page,
     https: bool,
     lifetime: Duration,
@@ -49,11 +58,23 @@ impl Browser {
         let headers = request.metadata().as_ref();
         let ours = request.extensions().get() == Some(&Wire::GrpcWeb) && client::name(headers) == Some("web");
         ours.then(|| Self {
-            token: token(headers),
+            token: cookie(headers, NAME),
+            binding: cookie(headers, binding_name(config.is_https())),
             page: page(config, headers),
             https: config.is_https(),
             lifetime: config.tokens.refresh,
         })
+    }
+
+    /// A browser that a provider sends back: it comes by itself and says nothing of a page.
+    pub fn returning(config: &Config, headers: &HeaderMap) -> Self {
+        Self {
+            token: None,
+            binding: cookie(headers, binding_name(config.is_https())),
+            page: Page::Ours,
+            https: config.is_https(),
+            lifetime: config.tokens.refresh,
+        }
     }
 
     /// Refuses a page of a foreign origin: its cookie is neither read nor set.
@@ -66,15 +87,21 @@ impl Browser {
 
     /// Makes the browser keep a token in place of the one it has.
     pub fn keep(&self, token: &str, headers: &mut MetadataMap) {
-        self.set(token, self.lifetime, headers);
+        self.set(NAME, token, PATH, self.lifetime, headers);
     }
 
     /// Makes the browser forget its token.
     pub fn forget(&self, headers: &mut MetadataMap) {
-        self.set("", Duration::ZERO, headers);
+        self.set(NAME, "", PATH, Duration::ZERO, headers);
     }
 
-    fn set(&self, token: &str, lifetime: Duration, headers: &mut MetadataMap) {
+    /// Binds the browser to a login in place of the one it began before; `""` to none.
+    pub fn bind(&self, binding: &str, lifetime: Duration, headers: &mut MetadataMap) {
+        let lifetime = if binding.is_empty() { Duration::ZERO } else { lifetime };
+        self.set(binding_name(self.https), binding, "/", lifetime, headers);
+    }
+
+    fn set(&self, name: &str, value: &str, path: &str, lifetime: Duration, headers: &mut MetadataMap) {
         let scope = match (&self.page, self.https) {
             // Browsers take such a cookie over TLS only, whatever the public URL says.
             (Page::Listed, _) => "SameSite=None; Secure",
@@ -82,28 +109,32 @@ impl Browser {
             (_, false) => "SameSite=Lax",
         };
         let seconds = lifetime.as_secs();
-        let cookie = format!("{NAME}={token}; HttpOnly; {scope}; Path={PATH}; Max-Age={seconds}");
+        let cookie = format!("{name}={value}; HttpOnly; {scope}; Path={path}; Max-Age={seconds}");
         // Only a token that we did not mint could have characters that no header takes.
         if let Ok(mut value) = MetadataValue::<Ascii>::try_from(cookie) {
             // Neither printed with the headers nor kept in the compression table of the connection.
             value.set_sensitive(true);
-            headers.insert("set-cookie", value);
+            headers.append("set-cookie", value);
         }
     }
 }
 
-/// The token of the cookie. Of several, none: a neighbour under the same domain can add one of its own, and nothing tells
+const fn binding_name(https: bool) -> &'static str {
+    if https { BINDING_SECURE } else { BINDING }
+}
+
+/// The value of a cookie. Of several, none: a neighbour under the same domain can add one of its own, and nothing tells
 /// which is which.
-fn token(headers: &HeaderMap) -> Option<String> {
+fn cookie(headers: &HeaderMap, wanted: &str) -> Option<String> {
     let mut found = headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == NAME);
+        .filter(|(name, _)| *name == wanted);
     match (found.next(), found.next()) {
-        (Some((_, token)), None) if !token.is_empty() => Some(token.to_owned()),
+        (Some((_, value)), None) if !value.is_empty() => Some(value.to_owned()),
         _ => None,
     }
 }
@@ -181,7 +212,7 @@ mod tests {
     fn the_token_is_found_among_other_cookies_and_two_are_none() {
         let of = |cookies: &[&str]| {
             let headers: Vec<_> = cookies.iter().map(|cookie| ("cookie", *cookie)).collect();
-            token(request(&headers).metadata().as_ref())
+            cookie(request(&headers).metadata().as_ref(), NAME)
         };
         for cookies in [&["flagstone_refresh=x"][..], &["a=b; flagstone_refresh=x;c"], &["a=b", "flagstone_refresh=x"]]
         {

@@ -152,7 +152,7 @@ async fn a_session_lives_until_its_logout() {
     let user: pb::User = read(edge.call(me, &pb::GetMeRequest {}, &tokens.access_token).await).await;
     assert_eq!(
         (user.name.as_str(), user.organization_roles.as_slice()),
-        ("users/admin", &["roles/platform-admin".to_owned()][..])
+        ("users/admin", &["roles/installation-operator".to_owned(), "roles/platform-admin".to_owned()][..])
     );
 
     let refresh = |token: &str| pb::RefreshSessionRequest { refresh_token: token.to_owned(), ..Default::default() };

@@ -23,7 +23,7 @@ use crate::config::Config;
 const INDEX: &str = "index.html";
 
 /// What never is an address of the web client: parts of the API and of operation, and the client's own files.
-const RESERVED: [&str; 7] = ["assets", "health", "healthz", "metrics", "readyz", "tfstate", "v1"];
+const RESERVED: [&str; 8] = [".well-known", "assets", "health", "healthz", "metrics", "readyz", "tfstate", "v1"];
 
 /// What stands in the page where the nonce of its styles belongs.
 const NONCE: &str = "__CSP_NONCE__";

@@ -353,16 +353,29 @@ fn shown_outputs(outputs: &[OutputValue]) -> Value {
 /// A permission that the requester held at submit and does not hold any more.
 async fn missing_permission(tx: &Tx, row: &RequestRow) -> Result<Option<String>> {
     let tier = tier_of(row)?;
-    let creator = match row.deployment_id {
-        Some(id) => deployment::get(tx, row.organization_id, id).await?.map(|found| found.owner_id),
+    let found = match row.deployment_id {
+        Some(id) => deployment::get(tx, row.organization_id, id).await?,
         None => None,
     };
-    let own = creator == Some(row.requester_id);
+    let own = found.as_ref().is_some_and(|found| found.owner_id == row.requester_id);
+    let team = found.as_ref().and_then(|found| found.team_id);
+    let unit = objects::unit_name(tx, row.business_unit_id)?;
+    let name = match &found {
+        Some(found) => objects::deployment_name(tx, found)?,
+        None => objects::request_name(tx, row)?,
+    };
     let grants = tx.app.identities.grants(tx, row.organization_id, row.requester_id).await?;
     let object = flagstone_core::access::Object {
         scope: flagstone_core::access::Scope::Unit(row.business_unit_id),
         creator_is_caller: Some(own),
-        team_is_callers: None,
+        team_is_callers: team.map(|team| grants.is_in_team(team)),
+        // Nobody calls from anywhere now: a condition on the network gives no verdict here.
+        details: Some(flagstone_core::access::Details {
+            name: &name,
+            tier: Some(tier),
+            business_unit: Some(&unit),
+            team: team.and_then(|team| tx.directory.team(team)),
+        }),
     };
     let now = chrono::Utc::now();
     Ok(needed(tx, row)?

@@ -1,6 +1,7 @@
 //! Approvals: opened when a plan is ready, decided by people or by their policy, void when what they bind changes.
 
 use chrono::{TimeDelta, Utc};
+use flagstone_api::options::Risk;
 use flagstone_core::approval::{
     ApprovalEvent, ApprovalMethod, ApprovalStage, ApprovalState, ApprovalView, Decider, Decision, Outcome, Seen,
     Verdict, decide,
@@ -10,12 +11,13 @@ use flagstone_core::deployment::RevisionState;
 use flagstone_core::machine::StateMachine;
 use flagstone_core::plan::Summary;
 use flagstone_core::request::{RequestEvent, RequestState};
+use flagstone_core::service_account::ServiceAccountKind;
 use flagstone_core::{Error as CoreError, Reason};
 use flagstone_db::approval::{ApprovalRow, DecisionRow, NewApproval, NewDecision};
 use flagstone_db::deployment::DeploymentChange;
 use flagstone_db::request::{RequestChange, RequestRow};
 use flagstone_db::revision::NewRevision;
-use flagstone_db::{approval, deployment, request, revision, template};
+use flagstone_db::{approval, deployment, request, revision, service_account, template};
 use uuid::Uuid;
 
 use super::objects::{self, record_approval, record_deployment, record_request};
@@ -23,6 +25,7 @@ use super::policies::{self, StoredApprovalPolicy};
 use super::request::{add_event, enqueue_apply, kind_of, state_of, tier_of, to_state, version};
 use super::secrets::{self, Owner};
 use crate::error::{Error, Result};
+use crate::organization;
 use crate::tx::Tx;
 
 /// A plan that an approval is to bind.
@@ -31,6 +34,16 @@ pub struct Planned<'a> {
     pub plan_id: Uuid,
     pub digest: &'a str,
     pub summary: Summary,
+}
+
+/// Whether an agent asks for something of high risk.
+async fn asked_by_agent(tx: &Tx, row: &RequestRow) -> Result<bool> {
+    let is_high = tx.app.contract.kind(kind_of(row)?).risk(tier_of(row)?) == Risk::High;
+    if !is_high || !row.requester.starts_with("serviceAccounts/") {
+        return Ok(false);
+    }
+    let account = service_account::account(tx, row.organization_id, row.requester_id).await?;
+    Ok(account.is_some_and(|account| account.account.kind == ServiceAccountKind::Agent.as_str()))
 }
 
 /// Opens the approval of a request whose plan is ready, and where the policy approves by itself carries on at once.
@@ -45,6 +58,7 @@ pub async fn open(tx: &mut Tx, before: &RequestRow, row: RequestRow, planned: Pl
         template: &template,
         business_unit: unit.trim_start_matches("businessUnits/"),
         plan: Some(planned.summary),
+        is_agents: asked_by_agent(tx, &row).await?,
     };
     let policy = chosen(&all, &facts)?;
     let route = policy.policy.route(&facts);
@@ -57,6 +71,9 @@ pub async fn open(tx: &mut Tx, before: &RequestRow, row: RequestRow, planned: Pl
         }
         Route::People { stages, .. } => (ApprovalMethod::Human, ApprovalState::Pending, String::new(), *stages),
     };
+    // The organization has the last word on who may decide on their own requests.
+    let allow_self = policy.policy.allow_self
+        && organization::settings(tx, row.organization_id).await?.allow_self_approval_tiers.contains(&facts.tier);
     let opened = approval::insert(
         tx,
         &NewApproval {
@@ -71,7 +88,7 @@ pub async fn open(tx: &mut Tx, before: &RequestRow, row: RequestRow, planned: Pl
             plan_digest: planned.digest,
             plan_id: planned.plan_id,
             stages: &serde_json::to_value(stages).map_err(Error::internal)?,
-            allow_self: policy.policy.allow_self,
+            allow_self,
             distinct_across_stages: policy.policy.distinct_across_stages,
             method: method.as_str(),
             policy_reason: &reason,

@@ -84,6 +84,8 @@ pub struct TargetFacts {
     pub name: String,
     /// Who created it; `None` for something new, which is the caller's own.
     pub creator_id: Option<Uuid>,
+    /// The team that owns it.
+    pub team_id: Option<Uuid>,
 }
 
 impl Findings {
@@ -234,6 +236,7 @@ impl Reader<'_> {
                 tier: tier(&environment.tier)?,
                 name: format!("{}/deployments/{}", self.unit.name, create.deployment_id),
                 creator_id: None,
+                team_id: None,
             });
         }
         let payload = json!({
@@ -338,6 +341,7 @@ impl Reader<'_> {
             tier: tier(&found.tier)?,
             name: name.to_owned(),
             creator_id: Some(found.owner_id),
+            team_id: found.team_id,
         });
         let state = DeploymentState::parse(&found.state, "state")?;
         if !allowed.contains(&state) {

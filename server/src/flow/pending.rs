@@ -46,14 +46,14 @@ pub async fn explain(cx: &Cx, name: &str) -> Result<Vec<pb::Blocker>> {
     let text = name.to_string();
     // The method itself is open to everybody: whether this object is, is judged here.
     match row {
-        Some(row) if read.may_read(&facts(&text, &row)?) => of_request(&read, &row).await,
+        Some(row) if read.may_read(&facts(&text, &row, None)?) => of_request(&read, &row).await,
         _ => Err(CoreError::not_found(&name).into()),
     }
 }
 
 /// Whether the caller holds one of these in the unit.
 fn readable(read: &Read, readable_by: &'static [&'static str]) -> bool {
-    read.may_read(&Facts { name: "", tier: None, creator_id: None, readable_by })
+    read.may_read(&Facts::of("", readable_by))
 }
 
 async fn of_request(read: &Read, row: &RequestRow) -> Result<Vec<pb::Blocker>> {

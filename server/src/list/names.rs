@@ -5,8 +5,8 @@ use flagstone_core::Error as CoreError;
 use flagstone_core::error::Violations;
 use flagstone_core::filter::{Predicate, Value};
 use flagstone_core::names::{
-    BusinessUnitName, DeploymentName, EnvironmentName, RequestId, RequestName, ResourceName, Segment, TemplateName,
-    UserName, parse,
+    BusinessUnitName, DeploymentName, EnvironmentName, RequestId, RequestName, ResourceName, RoleName, Segment,
+    ServiceAccountName, Slug, Subject, TemplateName, UserName, parse,
 };
 use flagstone_db::list::{Names, names};
 use futures::try_join;
@@ -23,6 +23,11 @@ pub enum NameKind {
     Deployment,
     Request,
     User,
+    Role,
+    /// A group of the organization or of a unit.
+    Group,
+    /// Whom a role is given to: a user, a group or a service account.
+    Subject,
     /// The code of a request. It is no name, but has a form to keep.
     RequestCode,
 }
@@ -36,6 +41,9 @@ pub(super) enum Named {
     Deployment(DeploymentName),
     Request(RequestName),
     User(UserName),
+    Role(RoleName),
+    Group(Option<BusinessUnitName>, Slug),
+    ServiceAccount(ServiceAccountName),
 }
 
 /// The names in a filter. Each that breaks the form of its field is a violation of the filter.
@@ -87,10 +95,37 @@ fn read(kind: NameKind, text: &str) -> Result<Option<Named>, CoreError> {
         NameKind::Deployment => name(text, Named::Deployment),
         NameKind::Request => name(text, Named::Request),
         NameKind::User => name(text, Named::User),
+        NameKind::Role => name(text, Named::Role),
+        NameKind::Group => group(text).map(Some),
+        NameKind::Subject => parse(text, "filter").map(|subject| Some(Named::of(subject))),
         NameKind::RequestCode => match RequestId::read(text) {
             Some(RequestId::Code(_)) => Ok(None),
             _ => Err(CoreError::field("filter", "A code is written like R-42.")),
         },
+    }
+}
+
+impl Named {
+    fn of(subject: Subject) -> Self {
+        match subject {
+            Subject::User(name) => Self::User(name),
+            Subject::Group(name) => Self::Group(name.business_unit(), name.id().clone()),
+            Subject::ServiceAccount(name) => Self::ServiceAccount(name),
+        }
+    }
+}
+
+fn group(text: &str) -> Result<Named, CoreError> {
+    match text.strip_prefix("groups/") {
+        Some(id) => Ok(Named::Group(None, Slug::parse(id, "filter")?)),
+        None => {
+            let shape = || {
+                let message = "A group is written groups/{group} or businessUnits/{business_unit}/groups/{group}.";
+                CoreError::field("filter", message)
+            };
+            let (unit, id) = text.split_once("/groups/").ok_or_else(shape)?;
+            Ok(Named::Group(Some(parse(unit, "filter")?), Slug::parse(id, "filter")?))
+        }
     }
 }
 
@@ -103,8 +138,9 @@ pub(super) async fn resolve(wanted: &[(String, Named)], read: &Read) -> Result<N
     }
     let (mut usernames, mut templates, mut requests) = (Vec::new(), Vec::new(), Vec::new());
     let (mut environments, mut deployments) = (Vec::new(), Vec::new());
+    let (mut roles, mut groups, mut service_accounts) = (Vec::new(), Vec::new(), Vec::new());
     let directory = &read.user.directory;
-    let unit_id = |name: &BusinessUnitName| directory.unit(name).map(|unit| unit.id);
+    let unit_id = |name: &BusinessUnitName| directory.past_unit(name).map(|unit| unit.id);
     for (text, named) in wanted {
         match named {
             Named::BusinessUnit(name) => {
@@ -115,6 +151,12 @@ pub(super) async fn resolve(wanted: &[(String, Named)], read: &Read) -> Result<N
             Named::User(name) if name.is_me() => found.add(text, read.user.id),
             Named::User(name) => usernames.push(name.id().to_string()),
             Named::Template(name) => templates.push(name.id().to_string()),
+            Named::Role(name) => roles.push(name.id().to_string()),
+            Named::ServiceAccount(name) => service_accounts.push(name.id().to_string()),
+            Named::Group(None, id) => groups.push((None, id.to_string())),
+            Named::Group(Some(unit), id) => {
+                groups.extend(unit_id(unit).map(|unit| (Some(unit), id.to_string())));
+            }
             Named::Request(name) => requests.push(*name.id()),
             Named::Environment(name) => {
                 environments.extend(unit_id(&name.business_unit()).map(|unit| (unit, name.id().to_string())));
@@ -125,12 +167,15 @@ pub(super) async fn resolve(wanted: &[(String, Named)], read: &Read) -> Result<N
         }
     }
     let (conn, organization_id) = (read.conn(), read.organization_id());
-    let (usernames, templates, requests, environments, deployments) = try_join!(
+    let (usernames, templates, requests, environments, deployments, roles, groups, service_accounts) = try_join!(
         names::users(conn, organization_id, &usernames),
         names::templates(conn, organization_id, &templates),
         names::requests(conn, organization_id, &requests),
         names::environments(conn, organization_id, &environments),
         names::deployments(conn, organization_id, &deployments),
+        names::roles(conn, organization_id, &roles),
+        names::groups(conn, organization_id, &groups),
+        names::service_accounts(conn, organization_id, &service_accounts),
     )?;
     for (username, id) in usernames {
         found.add(format!("users/{username}"), id);
@@ -138,11 +183,27 @@ pub(super) async fn resolve(wanted: &[(String, Named)], read: &Read) -> Result<N
     for (slug, id) in templates {
         found.add(format!("templates/{slug}"), id);
     }
+    for (slug, id) in roles {
+        found.add(format!("roles/{slug}"), id);
+    }
+    for (slug, id) in service_accounts {
+        found.add(format!("serviceAccounts/{slug}"), id);
+    }
     let unit_name = |id| directory.unit_by_id(id).map(|unit| unit.name.to_string());
     for (unit, id, number) in requests {
         if let Some(unit) = unit_name(unit) {
             found.add(format!("{unit}/requests/{id}"), id);
             found.add(format!("{unit}/requests/R-{number}"), id);
+        }
+    }
+    for (unit, slug, id) in groups {
+        match unit {
+            None => found.add(format!("groups/{slug}"), id),
+            Some(unit) => {
+                if let Some(unit) = unit_name(unit) {
+                    found.add(format!("{unit}/groups/{slug}"), id);
+                }
+            }
         }
     }
     for (unit, slug, id) in environments {

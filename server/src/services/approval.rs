@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use flagstone_api::pb;
 use flagstone_api::pb::approval_service_server::ApprovalService;
-use flagstone_core::Error as CoreError;
-use flagstone_core::access::effective;
-use flagstone_core::access::{Object, PermissionPattern, Scope, decide};
+
+use flagstone_core::access::{PermissionPattern, Scope, effective};
 use flagstone_core::approval::{ApprovalStage, Decider, Seen, Verdict};
 use flagstone_core::etag::Etag;
-use flagstone_core::names::{ApprovalName, parse};
+use flagstone_core::names::{ApprovalName, Principal, parse};
 use flagstone_core::tier::Tier;
+use flagstone_core::{Error as CoreError, Kind, Reason};
 use flagstone_db::approval::{ApprovalRow, DecisionRow};
 use flagstone_db::request::RequestRow;
-use flagstone_db::{Connection, approval, approval_policy, plan, request};
+use flagstone_db::{Connection, approval, approval_policy, deployment, plan, request};
 use uuid::Uuid;
 
 use super::approval_list::list_approvals;
@@ -48,7 +48,7 @@ async fn get_approval(cx: Cx, req: pb::GetApprovalRequest) -> Result<pb::Approva
     let row = approval::get(read.conn(), read.organization_id(), *name.id())
         .await?
         .ok_or_else(|| CoreError::not_found(&name))?;
-    read.check(&facts(&name.to_string(), &row)?).await?;
+    read.check(&facts(&name.to_string(), &row, None)?).await?;
     one(read.conn(), &read, row).await
 }
 
@@ -83,43 +83,51 @@ async fn decide_approval<M: flagstone_api::Mutation>(
     // Locks in the order of every transition: the request, then its approval.
     let request = request::lock(&mut tx, organization_id, unlocked.request_id).await?.ok_or_else(absent)?;
     let row = approval::lock(&mut tx, organization_id, *name.id()).await?.ok_or_else(absent)?;
-    tx.check(&facts(&name.to_string(), &row)?).await?;
+    let team_id = tx.admitted()?.team_of(&tx, request.deployment_id).await?;
+    tx.check(&facts(&name.to_string(), &row, team_id)?).await?;
     Etag::check(etag, row.revision)?;
-    let by = decider(tx.admitted()?, &row)?;
+    let by = decider(tx.admitted()?, &row, team_id)?.ok_or_else(only_people)?;
     let after = record_decision(&mut tx, &request, &row, &by, verdict, seen).await?;
     Ok((tx, after))
 }
 
 /// What only an approval can tell of itself. Whoever created the request is not whoever may decide: that is the rules'.
-fn facts<'a>(name: &'a str, row: &ApprovalRow) -> Result<Facts<'a>> {
+pub(super) fn facts<'a>(name: &'a str, row: &ApprovalRow, team_id: Option<Uuid>) -> Result<Facts<'a>> {
     let tier: Tier = row.tier.parse().map_err(Error::internal)?;
-    Ok(Facts { name, tier: Some(tier), creator_id: Some(row.requester_id), readable_by: READABLE })
+    Ok(Facts { tier: Some(tier), creator_id: Some(row.requester_id), team_id, ..Facts::of(name, READABLE) })
 }
 
-/// What the rules need to know of the person.
-fn decider(admitted: &Admitted, row: &ApprovalRow) -> Result<Decider> {
+/// The answer to a program that would decide.
+fn only_people() -> CoreError {
+    CoreError::new(Kind::Denied, Reason::NotAnApprover, "Approvals are decided by people, not by service accounts.")
+}
+
+/// What the rules need to know of the person; `None` for a program, which never decides.
+fn decider(admitted: &Admitted, row: &ApprovalRow, team_id: Option<Uuid>) -> Result<Option<Decider>> {
     let user = &admitted.user;
+    let Principal::User(name) = &user.name else { return Ok(None) };
     let scope = Scope::Unit(row.business_unit_id);
     let tier: Tier = row.tier.parse().map_err(Error::internal)?;
-    let object = Object { scope, creator_is_caller: Some(row.requester_id == user.id), team_is_callers: None };
+    let approval = ApprovalName::new(row.id).to_string();
+    let about = facts(&approval, row, team_id)?;
     let holds = |slug: &str| -> Result<bool> {
         let pattern = PermissionPattern::parse(slug).map_err(Error::internal)?;
-        Ok(decide(&user.grants, admitted.now, pattern.with_tier(tier), object).is_allow())
+        Ok(admitted.with_object(&about, |object| admitted.holds(&pattern, Some(tier), object)))
     };
-    let roles: BTreeSet<String> = effective(&user.grants, admitted.now, scope)
+    let roles: BTreeSet<String> = effective(&user.grants, admitted.moment(), scope)
         .into_iter()
         .flat_map(|held| held.roles.into_iter().map(str::to_owned))
         .collect();
     let unit = user.directory.unit_by_id(row.business_unit_id);
-    Ok(Decider {
-        username: user.name.id().to_string(),
+    Ok(Some(Decider {
+        username: name.id().to_string(),
         roles,
         is_requester: row.requester_id == user.id,
         is_on_behalf_of: false,
         is_unit_owner: unit.is_some_and(|unit| unit.owner_id == Some(user.id)),
         may_decide: holds("business_unit:approvals:decide:<tier>")?,
         may_decide_assigned: holds("business_unit:approvals:decide_assigned")?,
-    })
+    }))
 }
 
 async fn one(conn: &Connection, admitted: &Admitted, row: ApprovalRow) -> Result<pb::Approval> {
@@ -139,6 +147,13 @@ pub async fn to_proto(conn: &Connection, admitted: &Admitted, rows: Vec<Approval
         approval::decisions(conn, organization_id, &ids),
         approval_policy::slugs(conn, organization_id, &policy_ids),
     )?;
+    // What a caller may decide can depend on whose the deployment is; seldom, so that it is seldom asked.
+    let of_teams: Vec<Uuid> = if admitted.user.grants.look_at_teams() {
+        requests.iter().filter_map(|row| row.deployment_id).collect()
+    } else {
+        Vec::new()
+    };
+    let teams: HashMap<Uuid, Uuid> = deployment::teams(conn, organization_id, &of_teams).await?.into_iter().collect();
     let requests: HashMap<Uuid, RequestRow> = requests.into_iter().map(|row| (row.id, row)).collect();
     let plans: HashMap<Uuid, _> = plans.into_iter().map(|row| (row.id, row)).collect();
     let policies: HashMap<Uuid, String> = policies.into_iter().collect();
@@ -153,7 +168,9 @@ pub async fn to_proto(conn: &Connection, admitted: &Admitted, rows: Vec<Approval
             let decisions = by_approval.remove(&row.id).unwrap_or_default();
             let plan = plans.get(&row.plan_id).map(summary_to_proto);
             let policy = policies.get(&row.approval_policy_id).cloned().unwrap_or_default();
-            view(admitted, &row, request, &decisions, plan, &policy)
+            let team_id = request.deployment_id.and_then(|id| teams.get(&id).copied());
+            let decider = decider(admitted, &row, team_id)?;
+            view(admitted, &row, request, &decisions, plan, &policy, decider.as_ref())
         })
         .collect()
 }
@@ -165,6 +182,7 @@ fn view(
     decisions: &[DecisionRow],
     plan: Option<pb::PlanSummary>,
     policy: &str,
+    decider: Option<&Decider>,
 ) -> Result<pb::Approval> {
     let unit = admitted
         .user
@@ -174,7 +192,10 @@ fn view(
     let stages: Vec<ApprovalStage> = serde_json::from_value(row.stages.clone()).map_err(Error::internal)?;
     // Asked of the rules as a decision would be, with what is on screen as what was seen.
     let seen = Seen { content_hash: &row.content_hash, plan_digest: &row.plan_digest, comment: "" };
-    let cannot = judge(request, row, decisions, &decider(admitted, row)?, Verdict::Approve, &seen).err();
+    let cannot = match decider {
+        Some(by) => judge(request, row, decisions, by, Verdict::Approve, &seen).err(),
+        None => Some(only_people().into()),
+    };
     Ok(pb::Approval {
         name: format!("approvals/{}", row.id),
         business_unit: unit.name.to_string(),

@@ -89,7 +89,7 @@ async fn update_approval_policy(cx: Cx, message: pb::UpdateApprovalPolicyRequest
     let organization_id = tx.organization_id;
     let found = approval_policy::lock(&mut tx, organization_id, name.id().as_str()).await?;
     let row = found.ok_or_else(|| CoreError::not_found(&name))?;
-    tx.check(&Facts { name: &sent.name, tier: None, creator_id: None, readable_by: READABLE }).await?;
+    tx.check(&Facts::of(&sent.name, READABLE)).await?;
     Etag::check(&sent.etag, row.revision)?;
 
     let mut policy = stored_approval_policy(row.clone())?.policy;

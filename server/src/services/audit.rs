@@ -1,23 +1,38 @@
-//! The audit, for reading. What writes it is in `crate::audit`.
+//! The audit, for reading and for checking. What writes it is in `crate::audit`, what seals it in `worker::sealer`.
 
 mod effects;
+mod export;
+mod proof;
+mod stats;
+mod verify;
+mod visible;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use flagstone_api::pb;
 use flagstone_api::pb::audit_service_server::AuditService;
-use flagstone_core::access::{Object, Permission, Reach, Scope, Visible, decide};
+use flagstone_core::Error as CoreError;
 use flagstone_core::filter::{Field, FieldKind, Order};
-use flagstone_core::names::AuditEventName;
-use flagstone_db::audit::AuditEventRow;
-use flagstone_db::list::{self, Branch};
+use flagstone_core::names::{AuditEventName, BusinessUnitParent, parse};
+use flagstone_db::audit::tree::LeafRow;
+use flagstone_db::audit::{AuditEventRow, tree};
+use flagstone_db::list::{self, ListQuery};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::convert::{duration, enum_number, json_to_struct, timestamp, unit_name};
-use crate::cx::{Admitted, Cx, Read, Target};
-use crate::error::{Error, Result};
+use crate::cx::{Cx, Place, Read, Target};
+use crate::error::Result;
 use crate::list::{List, NameKind, arguments};
-use crate::rpc;
+use crate::rpc::{self, Answers};
+
+use export::export_audit_events;
+use proof::{get_audit_checkpoint, get_audit_proof};
+use stats::get_audit_stats;
+use verify::verify_audit;
+use visible::Visible;
 
 /// The service.
 #[derive(Debug)]
@@ -25,8 +40,22 @@ pub struct Audit(pub Arc<App>);
 
 #[tonic::async_trait]
 impl AuditService for Audit {
+    type ExportAuditEventsStream = Answers<pb::ExportAuditEventsResponse>;
+
     rpc::unary! {
         list_audit_events: pb::ListAuditEventsRequest => pb::ListAuditEventsResponse,
+        get_audit_event: pb::GetAuditEventRequest => pb::AuditEvent,
+        get_audit_stats: pb::GetAuditStatsRequest => pb::AuditStats,
+        get_audit_checkpoint: pb::GetAuditCheckpointRequest => pb::AuditCheckpoint,
+        get_audit_proof: pb::GetAuditProofRequest => pb::AuditProof,
+        verify_audit: pb::VerifyAuditRequest => pb::AuditVerification,
+    }
+
+    async fn export_audit_events(
+        &self,
+        request: Request<pb::ExportAuditEventsRequest>,
+    ) -> Result<Response<Self::ExportAuditEventsStream>, Status> {
+        rpc::stream(&self.0, request, export_audit_events).await
     }
 }
 
@@ -40,6 +69,8 @@ const LIST: List = List {
         Field { name: "outcome", kind: FieldKind::Enum(&["SUCCESS", "FAILURE", "DENIED"]) },
         Field { name: "business_unit", kind: FieldKind::Name },
         Field { name: "correlation_id", kind: FieldKind::Text },
+        Field { name: "seq", kind: FieldKind::Int },
+        Field { name: "text", kind: FieldKind::TextSearch },
         Field { name: "time", kind: FieldKind::Time },
     ],
     names: &[("business_unit", NameKind::BusinessUnit)],
@@ -53,30 +84,44 @@ async fn list_audit_events(cx: Cx, message: pb::ListAuditEventsRequest) -> Resul
     let call = LIST.call(&cx, arguments!(message))?;
     let read = cx.read(Target::everywhere()).await?;
     let names = call.names(&read).await?;
-    let branches = Branch::of_unowned(&visible(&read)?, None);
-    let page = list::audit::list(read.conn(), &call.query(&read, &names, None, &branches)).await?;
+    let visible = Visible::of(&read)?;
+    let branches = visible.branches();
+    let query = ListQuery { team_ids: &visible.teams, ..call.query(&read, &names, None, &branches) };
+    let page = list::audit::list(read.conn(), &query).await?;
     Ok(pb::ListAuditEventsResponse {
         next_page_token: call.next_token(page.next.as_ref())?,
         total_size: page.total.unwrap_or_default(),
-        audit_events: page.rows.into_iter().map(|row| to_proto(&read, row)).collect::<Result<_>>()?,
+        audit_events: to_protos(&read, page.rows).await?,
     })
 }
 
-/// What the caller sees of the audit. Events of no unit, such as logins, are for those who may read the audit of the
-/// organization; to read the audits of all its units is not enough.
-fn visible(read: &Admitted) -> Result<Visible> {
-    let everything = Permission::parse("platform:audit:read").map_err(Error::internal)?;
-    let whole = decide(&read.user.grants, read.now, everything, Object::of(Scope::Organization)).is_allow();
-    let mut visible = read.visible.clone();
-    if let (false, Reach::AllExcept(hidden)) = (whole, &visible.others) {
-        let units = read.user.directory.units().iter().map(|unit| unit.id);
-        visible.others = Reach::Only(units.filter(|unit| !hidden.contains(unit)).collect());
-    }
-    Ok(visible)
+async fn get_audit_event(cx: Cx, message: pb::GetAuditEventRequest) -> Result<pb::AuditEvent> {
+    let name: AuditEventName = parse(&message.name, "name")?;
+    // Whoever reads any audit may ask. Whether the event is there is told only to those who read it.
+    let read = cx.read(Target { name: name.to_string(), place: Place::Units(BusinessUnitParent::Any) }).await?;
+    let visible = Visible::of(&read)?;
+    let mut found = tree::events(read.conn(), read.organization_id(), &[*name.id()]).await?;
+    found.retain(|event| visible.shows(event));
+    to_protos(&read, found).await?.pop().ok_or_else(|| CoreError::not_found(&name).into())
+}
+
+/// Events as people see them, with their numbers.
+async fn to_protos(read: &Read, rows: Vec<AuditEventRow>) -> Result<Vec<pb::AuditEvent>> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let leaves = tree::leaves_of(read.conn(), read.organization_id(), &ids).await?;
+    let mut leaves: HashMap<Uuid, LeafRow> = leaves.into_iter().map(|leaf| (leaf.event_id, leaf)).collect();
+    rows.into_iter()
+        .map(|row| {
+            let leaf = leaves.remove(&row.id);
+            to_proto(read, row, leaf)
+        })
+        .collect()
 }
 
 /// An event as people see it.
-fn to_proto(read: &Read, row: AuditEventRow) -> Result<pb::AuditEvent> {
+fn to_proto(read: &Read, row: AuditEventRow, leaf: Option<LeafRow>) -> Result<pb::AuditEvent> {
+    let seq = leaf.as_ref().map_or(0, |leaf| leaf.seq);
+    let team = row.team_id.and_then(|id| read.user.directory.team(id));
     let unit = row.business_unit_id.map(|id| unit_name(&read.user.directory, id)).transpose()?;
     Ok(pb::AuditEvent {
         name: AuditEventName::new(row.id).to_string(),
@@ -94,5 +139,9 @@ fn to_proto(read: &Read, row: AuditEventRow) -> Result<pb::AuditEvent> {
         correlation_id: row.correlation_id,
         origin: enum_number(pb::AuditOrigin::from_str_name, "AUDIT_ORIGIN_", &row.origin),
         duration: Some(duration(std::time::Duration::from_millis(row.duration_ms.try_into().unwrap_or_default()))),
+        seq,
+        leaf_hash: leaf.map(|leaf| leaf.hash).unwrap_or_default(),
+        on_behalf_of: row.on_behalf_of.unwrap_or_default(),
+        team: team.map(ToString::to_string).unwrap_or_default(),
     })
 }

@@ -4,17 +4,24 @@
 //! A password never reaches the table of stored answers, not even as part of a hash: what is compared there is a digest
 //! under a key of this installation.
 //!
-//! For a browser the refresh token is put into its cookie here, around the handlers: they know only the message, so that a
-//! repeated call sets the cookie as the first one did.
+//! How a session opens is in [`session`], which every way in shares.
+
+mod device;
+mod password_reset;
+pub mod session;
+mod sessions;
+pub mod sso_login;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use flagstone_api::pb;
 use flagstone_api::pb::auth_service_server::AuthService;
-use flagstone_core::names::{Principal, UserName};
+use flagstone_core::names::UserName;
 use flagstone_core::{Error as CoreError, FieldViolation, Kind, Reason, Violations, password};
+use flagstone_db::session::RefreshRow;
 use flagstone_db::user::{Candidate, UserRow};
-use flagstone_db::{TxScope, idempotency, identity, organization, session, user};
+use flagstone_db::{Connection, identity, organization, session as db_session, user};
 use hmac::{Hmac, KeyInit, Mac};
 use prost::Message;
 use serde_json::json;
@@ -25,23 +32,23 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::attempts::Attempt;
 use crate::audit::Entry;
-use crate::call::Call;
-use crate::convert::timestamp;
 use crate::cx::{Cx, Target};
 use crate::edge::Browser;
+use crate::edge::limits::Exceeded;
 use crate::error::{Error, Result};
 use crate::keys::unusable;
 use crate::ledger::ObjectRef;
 use crate::rpc::{self, unary};
 use crate::status;
 use crate::token::{self, TokenKind};
-use crate::tx::{Replay, Tx};
+use device::{begin_device_login, confirm_device_login, get_device_login, poll_device_login};
+use password_reset::accept_password_reset;
+use session::{begin, browser, issue, keep, open, open_session, opening, refused};
+use sessions::{list_sessions, revoke_session};
+use sso_login::{list_auth_methods, provider_logout_url};
 
 /// Longest identifier, in characters: that of an e-mail address.
 const IDENTIFIER_MAX: usize = 320;
-
-/// Longest description of a device, in characters.
-const DEVICE_MAX: usize = 255;
 
 /// Most accounts of one identifier that are tried without naming the organization.
 const CANDIDATES_MAX: i64 = 4;
@@ -52,19 +59,14 @@ pub struct Auths(pub Arc<App>);
 #[tonic::async_trait]
 impl AuthService for Auths {
     async fn login(&self, request: Request<pb::LoginRequest>) -> Result<Response<pb::LoginResponse>, Status> {
-        let browser = self.browser(&request)?;
-        let mut answer = rpc::unary(&self.0, request, login).await?;
-        if let Some(browser) = browser {
-            keep(&browser, &mut answer, |login| login.tokens.as_mut());
-        }
-        Ok(answer)
+        opening(&self.0, request, login, |login| login.tokens.as_mut()).await
     }
 
     async fn refresh_session(
         &self,
         mut request: Request<pb::RefreshSessionRequest>,
     ) -> Result<Response<pb::RefreshSessionResponse>, Status> {
-        let Some(mut browser) = self.browser(&request)? else {
+        let Some(mut browser) = browser(&self.0, &request)? else {
             return rpc::unary(&self.0, request, refresh_session).await;
         };
         if request.get_ref().refresh_token.is_empty() {
@@ -95,32 +97,37 @@ impl AuthService for Auths {
         Ok(answer)
     }
 
+    async fn begin_sso_login(
+        &self,
+        request: Request<pb::BeginSsoLoginRequest>,
+    ) -> Result<Response<pb::BeginSsoLoginResponse>, Status> {
+        sso_login::begin_login(&self.0, request).await
+    }
+
+    async fn begin_sso_link(
+        &self,
+        request: Request<pb::BeginSsoLinkRequest>,
+    ) -> Result<Response<pb::BeginSsoLinkResponse>, Status> {
+        sso_login::begin_link(&self.0, request).await
+    }
+
+    async fn complete_sso_login(
+        &self,
+        request: Request<pb::CompleteSsoLoginRequest>,
+    ) -> Result<Response<pb::CompleteSsoLoginResponse>, Status> {
+        sso_login::complete_login(&self.0, request).await
+    }
+
     unary! {
         change_password: pb::ChangePasswordRequest => pb::ChangePasswordResponse,
-    }
-}
-
-impl Auths {
-    /// The browser that calls, if it is one, on a page that may have a session.
-    fn browser<T>(&self, request: &Request<T>) -> Result<Option<Browser>, Status> {
-        let browser = Browser::of(&self.0.config, request);
-        if let Some(Err(error)) = browser.as_ref().map(Browser::admit) {
-            return Err(refused(request, &error));
-        }
-        Ok(browser)
-    }
-}
-
-fn refused<T>(request: &Request<T>, error: &CoreError) -> Status {
-    let correlation_id = request.extensions().get::<Call>().map(|call| call.correlation_id.clone()).unwrap_or_default();
-    status::from_core(error, &correlation_id)
-}
-
-/// Moves the refresh token of an answer into the browser's cookie.
-fn keep<T>(browser: &Browser, answer: &mut Response<T>, tokens: fn(&mut T) -> Option<&mut pb::TokenPair>) {
-    if let Some(tokens) = tokens(answer.get_mut()) {
-        let token = std::mem::take(&mut tokens.refresh_token);
-        browser.keep(&token, answer.metadata_mut());
+        accept_password_reset: pb::AcceptPasswordResetRequest => pb::AcceptPasswordResetResponse,
+        list_sessions: pb::ListSessionsRequest => pb::ListSessionsResponse,
+        revoke_session: pb::RevokeSessionRequest => pb::RevokeSessionResponse,
+        begin_device_login: pb::BeginDeviceLoginRequest => pb::BeginDeviceLoginResponse,
+        poll_device_login: pb::PollDeviceLoginRequest => pb::PollDeviceLoginResponse,
+        get_device_login: pb::GetDeviceLoginRequest => pb::DeviceLogin,
+        confirm_device_login: pb::ConfirmDeviceLoginRequest => pb::ConfirmDeviceLoginResponse,
+        list_auth_methods: pb::ListAuthMethodsRequest => pb::ListAuthMethodsResponse,
     }
 }
 
@@ -159,14 +166,17 @@ async fn login(cx: Cx, req: pb::LoginRequest) -> Result<pb::LoginResponse> {
     }
     match opened.as_slice() {
         [] => {
-            let entries =
+            let mut entries =
                 candidates.iter().map(|candidate| failed_entry(&cx, &candidate.user)).collect::<Result<Vec<_>>>()?;
+            if entries.is_empty() {
+                entries.extend(unknown_entry(&cx).await?);
+            }
             attempt.failed(app, &entries).await?;
             Err(bad_credentials().into())
         }
         [one] => {
             drop(turn);
-            open_session(&cx, &req, one).await
+            enter(&cx, &req, one).await
         }
         _ => {
             let message =
@@ -199,7 +209,16 @@ fn failed_entry(cx: &Cx, user: &UserRow) -> Result<Entry> {
     Ok(Entry::unsuccessful(user.organization_id, &name, action, &name, &cx.call, "FAILURE", &details))
 }
 
-async fn open_session(cx: &Cx, req: &pb::LoginRequest, candidate: &Candidate) -> Result<pb::LoginResponse> {
+/// The audit event of a login under an identifier that no account has: in the default organization, whose administrators
+/// run the installation. The identifier is not kept: it may be a password in the wrong field.
+async fn unknown_entry(cx: &Cx) -> Result<Option<Entry>> {
+    let organization = organization::default(&*cx.app.db.reads.get().await?).await?;
+    let details = json!({"reason": Reason::BadCredentials.as_str(), "account": "unknown"});
+    let action = &cx.method.audit_action;
+    Ok(organization.map(|found| Entry::unsuccessful(found.id, "", action, "", &cx.call, "FAILURE", &details)))
+}
+
+async fn enter(cx: &Cx, req: &pb::LoginRequest, candidate: &Candidate) -> Result<pb::LoginResponse> {
     let Candidate { user, organization, .. } = candidate;
     let comparable = pb::LoginRequest { password: digest(&cx.app, &req.password), ..req.clone() };
     let mut tx = open(cx, user.organization_id, &user.username, &comparable, |_| false).await?;
@@ -208,32 +227,7 @@ async fn open_session(cx: &Cx, req: &pb::LoginRequest, candidate: &Candidate) ->
     if !current.active || current.password_hash != user.password_hash {
         return Err(bad_credentials().into());
     }
-    let session_id = Uuid::now_v7();
-    let device: String = tx.call.user_agent.chars().take(DEVICE_MAX).collect();
-    let ip = tx.call.ip.clone();
-    let new = session::NewSession {
-        id: session_id,
-        organization_id: user.organization_id,
-        user_id: user.id,
-        device: &device,
-        ip: &ip,
-        lifetime: cx.app.config.tokens.refresh,
-    };
-    let expire_time = session::insert(&mut tx, &new).await?;
-    let tokens = issue(&mut tx, user.id, session_id).await?;
-    let after = json!({"device": device, "ip": &*ip, "expire_time": expire_time, "revoked": false});
-    let object = session_ref(&tx, session_id);
-    tx.record(object, None, Some(&after));
-    let answer = pb::LoginResponse {
-        tokens: Some(tokens),
-        user: Some(pb::UserSummary {
-            name: UserName::stored(&user.username)?.to_string(),
-            display_name: user.full_name.clone(),
-            email: user.email.clone(),
-            organization: organization.clone(),
-        }),
-        password_change_required: current.must_change_password,
-    };
+    let answer = open_session(&mut tx, &current, organization, None).await?;
     tx.commit_secret(answer).await
 }
 
@@ -243,10 +237,8 @@ async fn refresh_session(cx: Cx, req: pb::RefreshSessionRequest) -> Result<pb::R
         return Err(Error::field("refresh_token", "Give the refresh token, as received."));
     }
     let hash = token::hash(TokenKind::Refresh, &req.refresh_token).ok_or_else(unusable)?;
-    let found = session::find_token(&*app.db.reads.get().await?, &hash).await?.ok_or_else(unusable)?;
-    if let Err(exceeded) = app.limits.refreshes.take(&found.session_id) {
-        return Err(exceeded.error("this session").into());
-    }
+    let found = db_session::find_token(&*app.db.reads.get().await?, &hash).await?.ok_or_else(unusable)?;
+    check_rate(app, &found).await?;
     // A browser may have taken the cookie of an answer whose body it lost: it repeats the call with the new token.
     let same = |answer: &[u8]| {
         pb::RefreshSessionResponse::decode(answer)
@@ -260,22 +252,36 @@ async fn refresh_session(cx: Cx, req: pb::RefreshSessionRequest) -> Result<pb::R
         let message = "The account is not active. Ask an administrator.";
         return Err(CoreError::new(Kind::Unauthenticated, Reason::PrincipalInactive, message).into());
     }
-    if found.retired || !session::retire_token(&mut tx, found.organization_id, &hash).await? {
+    if found.retired || !db_session::retire_token(&mut tx, found.organization_id, &hash).await? {
         drop(tx);
         return Err(reused(&cx, found.organization_id, &found.username, found.session_id).await?.into());
     }
-    session::renew(&mut tx, found.organization_id, found.session_id, app.config.tokens.refresh).await?;
+    db_session::renew(&mut tx, found.organization_id, found.session_id, app.config.tokens.refresh).await?;
     let tokens = issue(&mut tx, found.user_id, found.session_id).await?;
-    tx.about(session_ref(&tx, found.session_id).name);
+    tx.about(session::object(&found.username, found.session_id)?.name);
     tx.commit_secret(pb::RefreshSessionResponse { tokens: Some(tokens) }).await
+}
+
+/// Refuses one refresh too many of a session, counted over all replicas.
+async fn check_rate(app: &App, found: &RefreshRow) -> Result<()> {
+    let limit = app.config.edge.refreshes_per_minute;
+    let conn = app.db.reads.get().await?;
+    let ago = db_session::refreshed(&conn, found.organization_id, found.session_id, i64::from(limit)).await?;
+    match ago {
+        Some(ago) if !found.retired => {
+            let retry_after = Duration::from_secs(60).saturating_sub(ago);
+            Err(Exceeded { limit, retry_after }.error("this session").into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A refresh token came a second time: whoever has it, somebody took it from somebody. The session ends.
 async fn reused(cx: &Cx, organization_id: Uuid, username: &str, session_id: Uuid) -> Result<CoreError> {
     let mut tx = begin(cx, organization_id, username, None).await?;
     tx.action("session.token_reused");
-    if session::revoke(&mut tx, organization_id, session_id).await? {
-        let object = session_ref(&tx, session_id);
+    if db_session::revoke(&mut tx, organization_id, session_id).await? {
+        let object = session::object(username, session_id)?;
         tx.about(object.name.clone());
         tx.record(object, Some(&json!({"revoked": false})), Some(&json!({"revoked": true})));
         tx.commit_worker().await?;
@@ -287,27 +293,30 @@ async fn reused(cx: &Cx, organization_id: Uuid, username: &str, session_id: Uuid
 
 async fn logout(cx: Cx, req: pb::LogoutRequest) -> Result<pb::LogoutResponse> {
     let caller = cx.user()?.clone();
+    let session_id = cx.session()?;
+    // The provider may have to be asked, and nobody waits for that with a transaction open.
+    let provider_logout_url = provider_logout_url(&cx, &caller, session_id).await?.unwrap_or_default();
     let mut tx = cx.begin(&req, Target::organization(&caller.name)).await?;
-    session::revoke(&mut tx, caller.organization_id, caller.session_id).await?;
-    let object = session_ref(&tx, caller.session_id);
+    db_session::revoke(&mut tx, caller.organization_id, session_id).await?;
+    let object = session::object_of(&caller.name, session_id);
     tx.about(object.name.clone());
     tx.record(object, Some(&json!({"revoked": false})), Some(&json!({"revoked": true})));
-    let answer = tx.commit_secret(pb::LogoutResponse {}).await?;
-    cx.app.identities.end_session(caller.session_id);
+    let answer = tx.commit_secret(pb::LogoutResponse { provider_logout_url }).await?;
+    cx.app.identities.end_session(session_id);
     Ok(answer)
 }
 
 async fn change_password(cx: Cx, req: pb::ChangePasswordRequest) -> Result<pb::ChangePasswordResponse> {
     let caller = cx.user()?.clone();
+    let session_id = cx.session()?;
     let app = &cx.app;
     let target = Target::organization(&caller.name);
     // Hashing takes its time, and none of it in the transaction.
     let turn = app.passwords.turn().await?;
     let (known, classes) = {
         let read = cx.read(target.clone()).await?;
-        let settings = organization::find(read.conn(), caller.organization_id).await?.settings;
-        let known = user::find(read.conn(), caller.organization_id, caller.id).await?;
-        (known, settings["password_character_classes"].as_bool().unwrap_or_default())
+        let classes = character_classes(read.conn(), caller.organization_id).await?;
+        (user::find(read.conn(), caller.organization_id, caller.id).await?, classes)
     };
     let attempt = Attempt::new(&cx.call.ip, &known.username);
     attempt.check(&*app.db.reads.get().await?).await?;
@@ -342,7 +351,7 @@ async fn change_password(cx: Cx, req: pb::ChangePasswordRequest) -> Result<pb::C
         return Err(CoreError::aborted(Reason::Conflict, message).into());
     }
     let after = user::set_password(&mut tx, &before, &hash).await?;
-    let ended = session::revoke_others(&mut tx, caller.organization_id, caller.id, caller.session_id).await?;
+    let ended = db_session::revoke_others(&mut tx, caller.organization_id, caller.id, session_id).await?;
     if before.must_change_password {
         // Other processes know the caller as one who may do nothing else.
         identity::raise_epoch(&mut tx, caller.organization_id).await?;
@@ -358,58 +367,14 @@ async fn change_password(cx: Cx, req: pb::ChangePasswordRequest) -> Result<pb::C
     Ok(answer)
 }
 
-/// Opens the transaction of a call without a session, once it is known whom it is for. A call that was answered before is
-/// answered from its stored response; `same` is that of [`Replay::answer_or`].
-async fn open<M: flagstone_api::Mutation>(
-    cx: &Cx,
-    organization_id: Uuid,
-    username: &str,
-    message: &M,
-    same: impl FnOnce(&[u8]) -> bool,
-) -> Result<Tx> {
-    let principal = Principal::User(UserName::stored(username)?).to_string();
-    let replay = Replay::of(&cx.method, message, &principal)?;
-    let tx = begin(cx, organization_id, username, replay.clone()).await?;
-    if let Some(replay) = &replay
-        && let Some(stored) = idempotency::claim(&tx, organization_id, &replay.principal, replay.id).await?
-    {
-        return Err(replay.answer_or(&cx.app, organization_id, stored, same));
-    }
-    Ok(tx)
-}
-
-async fn begin(cx: &Cx, organization_id: Uuid, username: &str, replay: Option<Replay>) -> Result<Tx> {
-    let db = cx.app.db.begin(TxScope::Organization(organization_id)).await?;
-    let directory = cx.app.identities.directory(organization_id).await?;
-    Ok(Tx::of_open_call(cx, db, directory, UserName::stored(username)?.to_string(), replay))
-}
-
-/// A new pair of tokens for a session.
-async fn issue(tx: &mut Tx, user_id: Uuid, session_id: Uuid) -> Result<pb::TokenPair> {
-    let organization_id = tx.organization_id;
-    let lifetime = tx.app.config.tokens.refresh;
-    let (refresh_token, hash) = token::mint(TokenKind::Refresh)?;
-    let refresh_expire = session::insert_token(tx, organization_id, session_id, &hash, lifetime).await?;
-    let (access_token, access_expire) = tx.app.keys.sign(user_id, organization_id, session_id)?;
-    Ok(pb::TokenPair {
-        access_token,
-        access_token_expire_time: Some(timestamp(access_expire)),
-        refresh_token,
-        refresh_token_expire_time: Some(timestamp(refresh_expire)),
-    })
-}
-
-fn session_ref(tx: &Tx, session_id: Uuid) -> ObjectRef {
-    ObjectRef {
-        object_type: "session",
-        name: format!("{}/sessions/{session_id}", tx.principal),
-        id: session_id,
-        business_unit_id: None,
-    }
+/// Whether the passwords of an organization need characters of every class.
+pub async fn character_classes(conn: &Connection, organization_id: Uuid) -> Result<bool> {
+    let settings = organization::find(conn, organization_id).await?.settings;
+    Ok(settings["password_character_classes"].as_bool().unwrap_or_default())
 }
 
 /// What stands for a password where calls are compared: of no use without the master key.
-fn digest(app: &App, password: &str) -> String {
+pub fn digest(app: &App, password: &str) -> String {
     let key = app.vault.derive_key("comparison of passwords");
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes keys of any length");
     mac.update(password.as_bytes());

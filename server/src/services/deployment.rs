@@ -132,9 +132,15 @@ async fn find(read: &Read, name: &DeploymentName, asked: &str) -> Result<Deploym
     let unit_id = read.unit()?.id;
     let found = deployment::find(read.conn(), read.organization_id(), unit_id, name.id().as_str()).await?;
     let row = found.ok_or_else(|| CoreError::not_found(&asked))?;
-    let tier: Tier = row.tier.parse().map_err(Error::internal)?;
-    read.check(&Facts { name: asked, tier: Some(tier), creator_id: Some(row.owner_id), readable_by: READABLE }).await?;
+    read.check(&facts(asked, &row)?).await?;
     Ok(row)
+}
+
+/// What only a deployment can tell of itself.
+pub(super) fn facts<'a>(name: &'a str, row: &DeploymentRow) -> Result<Facts<'a>> {
+    let tier: Tier = row.tier.parse().map_err(Error::internal)?;
+    let (creator_id, team_id) = (Some(row.owner_id), row.team_id);
+    Ok(Facts { tier: Some(tier), creator_id, team_id, ..Facts::of(name, READABLE) })
 }
 
 /// Deployments as people see them, in the same order. What they refer to is looked up at once, however many they are.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use flagstone_api::pb;
 use flagstone_api::pb::environment_service_server::EnvironmentService;
 use flagstone_core::Error as CoreError;
+use flagstone_core::access::Reach;
 use flagstone_core::environment::EnvironmentState;
 use flagstone_core::etag::Etag;
 use flagstone_core::filter::{Field, FieldKind, Order};
@@ -75,10 +76,8 @@ async fn get_environment(cx: Cx, message: pb::GetEnvironmentRequest) -> Result<p
     let found = environment::find(read.conn(), read.organization_id(), unit_id, name.id().as_str()).await?;
     let row = found.ok_or_else(|| CoreError::not_found(&name))?;
     read.check(&Facts {
-        name: &message.name,
         tier: Some(Tier::parse(&row.tier, "tier").map_err(Error::internal)?),
-        creator_id: None,
-        readable_by: &["business_unit:environments:read"],
+        ..Facts::of(&message.name, &["business_unit:environments:read"])
     })
     .await?;
     to_proto(&read, row)
@@ -88,7 +87,12 @@ async fn list_environments(cx: Cx, message: pb::ListEnvironmentsRequest) -> Resu
     let (parent, call) = LIST.call_in::<BusinessUnitParent>(&cx, &message.parent, arguments!(message))?;
     let read = cx.read(Target::list(&parent)).await?;
     let names = call.names(&read).await?;
-    let branches = Branch::of_unowned(&read.visible, read.unit.as_ref().map(|unit| unit.id));
+    let mut visible = read.visible.clone();
+    if let Reach::AllExcept(hidden) = &mut visible.unowned {
+        // Nothing can be ordered where a unit was deleted.
+        hidden.extend(read.user.directory.deleted());
+    }
+    let branches = Branch::of_unowned(&visible, read.unit.as_ref().map(|unit| unit.id));
     let page = list::environment::list(read.conn(), &call.query(&read, &names, None, &branches)).await?;
     Ok(pb::ListEnvironmentsResponse {
         next_page_token: call.next_token(page.next.as_ref())?,

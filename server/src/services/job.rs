@@ -9,6 +9,7 @@ use flagstone_core::Error as CoreError;
 use flagstone_core::etag::Etag;
 use flagstone_core::job::{JobKind, JobOperation, JobState};
 use flagstone_core::names::{JobName, parse};
+use flagstone_core::tier::Tier;
 use flagstone_db::job::JobRow;
 use flagstone_db::{Connection, deployment, job, job_log, lease};
 use futures::{FutureExt, Stream, try_join};
@@ -70,13 +71,7 @@ async fn cancel_job(cx: Cx, req: pb::CancelJobRequest) -> Result<pb::CancelJobRe
     let organization_id = tx.organization_id;
     let before = jobs::lock(&mut tx, *name.id()).await?.ok_or_else(|| CoreError::not_found(&name))?;
     let requested = job::requested(&tx, organization_id, before.id).await?;
-    tx.check(&Facts {
-        name: &req.name,
-        tier: None,
-        creator_id: requested.map(|(requester_id, _)| requester_id),
-        readable_by: READABLE_BY,
-    })
-    .await?;
+    tx.check(&facts(&req.name, requested.as_ref())?).await?;
     Etag::check(&req.etag, before.revision)?;
     let after = jobs::cancel(&mut tx, &before).await?;
     if after.state()? == JobState::Cancelled {
@@ -144,6 +139,14 @@ fn told(message: &pb::WatchJobResponse) -> Option<&str> {
     }
 }
 
+/// What only a job can tell of itself: what its request does.
+pub(super) fn facts<'a>(name: &'a str, requested: Option<&job::Requested>) -> Result<Facts<'a>> {
+    let Some(requested) = requested else { return Ok(Facts::of(name, READABLE_BY)) };
+    let tier: Tier = requested.tier.parse().map_err(Error::internal)?;
+    let (creator_id, team_id) = (Some(requested.requester_id), requested.team_id);
+    Ok(Facts { tier: Some(tier), creator_id, team_id, ..Facts::of(name, READABLE_BY) })
+}
+
 /// The job of a name that the caller may read.
 pub(super) async fn find(cx: &Cx, name: &JobName) -> Result<(Uuid, Arc<Directory>, JobRow)> {
     let read = cx.read(Target::job(*name.id())).await?;
@@ -154,13 +157,7 @@ pub(super) async fn find(cx: &Cx, name: &JobName) -> Result<(Uuid, Arc<Directory
     )?;
     let row = row.ok_or_else(|| CoreError::not_found(name))?;
     let text = name.to_string();
-    read.check(&Facts {
-        name: &text,
-        tier: None,
-        creator_id: requested.map(|(requester_id, _)| requester_id),
-        readable_by: READABLE_BY,
-    })
-    .await?;
+    read.check(&facts(&text, requested.as_ref())?).await?;
     Ok((organization_id, read.user.directory.clone(), row))
 }
 

@@ -1,27 +1,39 @@
 //! The gRPC services: one file for each, with its handlers and conversions.
 
 pub mod access;
+pub mod api_token;
 pub mod approval;
 mod approval_list;
 pub mod approval_policy;
 pub mod audit;
 pub mod auth;
 pub mod business_unit;
+mod business_unit_member;
 pub mod deployment;
 pub mod environment;
+pub mod group;
 pub mod health;
+pub mod invitation;
 pub mod job;
 mod job_list;
 pub mod job_log;
+pub mod organization;
+mod organization_operator;
 pub mod request;
 mod request_list;
 pub mod request_view;
 pub mod request_watch;
+pub mod role;
+mod role_binding;
 pub mod runner_link;
+pub mod service_account;
+pub mod sso_provider;
+pub mod team;
 pub mod template;
 pub mod tfstate;
 pub mod user;
 pub mod watch;
+pub mod workload_identity;
 pub mod workspace;
 
 use std::sync::Arc;
@@ -45,6 +57,7 @@ pub fn routes(app: &Arc<App>) -> Routes {
     }
     add! {
         access_service_server::AccessServiceServer => access::Access,
+        api_token_service_server::ApiTokenServiceServer => api_token::ApiTokens,
         approval_policy_service_server::ApprovalPolicyServiceServer => approval_policy::ApprovalPolicies,
         approval_service_server::ApprovalServiceServer => approval::Approvals,
         audit_service_server::AuditServiceServer => audit::Audit,
@@ -52,12 +65,20 @@ pub fn routes(app: &Arc<App>) -> Routes {
         business_unit_service_server::BusinessUnitServiceServer => business_unit::BusinessUnits,
         deployment_service_server::DeploymentServiceServer => deployment::Deployments,
         environment_service_server::EnvironmentServiceServer => environment::Environments,
+        group_service_server::GroupServiceServer => group::Groups,
+        invitation_service_server::InvitationServiceServer => invitation::Invitations,
         job_service_server::JobServiceServer => job::Jobs,
+        organization_service_server::OrganizationServiceServer => organization::Organizations,
         request_service_server::RequestServiceServer => request::Requests,
+        role_service_server::RoleServiceServer => role::Roles,
         runner_link_service_server::RunnerLinkServiceServer => runner_link::RunnerLinks,
+        team_service_server::TeamServiceServer => team::Teams,
+        service_account_service_server::ServiceAccountServiceServer => service_account::ServiceAccounts,
+        sso_provider_service_server::SsoProviderServiceServer => sso_provider::SsoProviders,
         template_service_server::TemplateServiceServer => template::Templates,
         user_service_server::UserServiceServer => user::Users,
         watch_service_server::WatchServiceServer => watch::Watches,
+        workload_identity_service_server::WorkloadIdentityServiceServer => workload_identity::WorkloadIdentities,
         workspace_service_server::WorkspaceServiceServer => workspace::Workspaces,
     }
     routes.routes()

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use flagstone_api::options::Risk;
 use flagstone_api::pb;
 use flagstone_api::pb::request::Payload;
 use flagstone_api::pb::request_service_server::RequestService;
@@ -11,7 +12,7 @@ use flagstone_core::names::{BusinessUnitName, RequestName, parse};
 use flagstone_core::request::RequestKind;
 use flagstone_core::{Error as CoreError, Reason};
 use flagstone_db::request::RequestRow;
-use flagstone_db::{Connection, deployment, plan, request};
+use flagstone_db::{Connection, business_unit, deployment, plan, request};
 use serde_json::Value;
 use tonic::{Response, Status};
 
@@ -20,6 +21,7 @@ use super::request_view::{facts, list_request_timeline, plan_to_proto, to_proto}
 use super::request_watch::watch_request;
 use crate::app::App;
 use crate::cx::{Admitted, Cx, Facts, Read, Target};
+use crate::directory::Unit;
 use crate::error::{Error, Result};
 use crate::flow::content::{Existing, Findings, Proposal, assemble};
 use crate::flow::secrets::{self, Owner};
@@ -70,6 +72,7 @@ async fn create_request(cx: Cx, req: pb::CreateRequestRequest) -> Result<pb::Req
     let findings =
         assemble(&tx, &tx.app.vault, tx.organization_id, &unit, &asked, "request", Existing::default()).await?;
     let proposal = permitted(&mut tx, findings).await?;
+    open_for(&mut tx, &unit, proposal.kind).await?;
     let row = flow::request::create(&mut tx, &unit, &proposal, req.draft).await?;
     answer(&tx, &row).await?.commit(tx).await
 }
@@ -103,6 +106,7 @@ async fn preview_request(cx: Cx, req: pb::PreviewRequestRequest) -> Result<pb::P
             template: &proposal.template.slug,
             business_unit: unit.name.id().as_str(),
             plan: None,
+            is_agents: read.user.is_agent() && cx.app.contract.kind(proposal.kind).risk(proposal.tier) == Risk::High,
         };
         let policy = chosen(&all, &facts)?;
         answer.approvals = policies::required_approvals(&policy.policy, &policy.policy.route(&facts));
@@ -172,6 +176,7 @@ async fn submit_request(cx: Cx, req: pb::SubmitRequestRequest) -> Result<pb::Sub
     let existing = Existing { inputs: Some(&inputs), reserved: None };
     let findings = assemble(&tx, &tx.app.vault, tx.organization_id, &unit, &asked, "request", existing).await?;
     let proposal = permitted(&mut tx, findings).await?;
+    open_for(&mut tx, &unit, proposal.kind).await?;
     let row = flow::request::submit(&mut tx, &unit, &before, &proposal).await?;
     let request = answer(&tx, &row).await?.0;
     tx.commit(pb::SubmitRequestResponse { request: Some(request), effects: None }).await
@@ -184,7 +189,8 @@ async fn cancel_request(cx: Cx, req: pb::CancelRequestRequest) -> Result<pb::Can
     }
     let mut tx = cx.begin(&req, Target::in_unit(&name, name.business_unit())).await?;
     let before = locked(&mut tx, &name).await?;
-    tx.check(&facts(&name.to_string(), &before)?).await?;
+    let team_id = tx.admitted()?.team_of(&tx, before.deployment_id).await?;
+    tx.check(&facts(&name.to_string(), &before, team_id)?).await?;
     Etag::check(&req.etag, before.revision)?;
     let row = flow::request::cancel(&mut tx, &before, &req.reason).await?;
     let request = answer(&tx, &row).await?.0;
@@ -196,7 +202,8 @@ async fn retry_request(cx: Cx, req: pb::RetryRequestRequest) -> Result<pb::Retry
     let mut tx = cx.begin(&req, Target::in_unit(&name, name.business_unit())).await?;
     let before = locked(&mut tx, &name).await?;
     let text = name.to_string();
-    let about = facts(&text, &before)?;
+    let team_id = tx.admitted()?.team_of(&tx, before.deployment_id).await?;
+    let about = facts(&text, &before, team_id)?;
     tx.check(&about).await?;
     // Whoever retries answers for the change as whoever asked for it did.
     let kind = flow::request::kind_of(&before)?;
@@ -204,6 +211,8 @@ async fn retry_request(cx: Cx, req: pb::RetryRequestRequest) -> Result<pb::Retry
         tx.require(&pattern, &about).await?;
     }
     Etag::check(&req.etag, before.revision)?;
+    let unit = tx.admitted()?.unit()?.clone();
+    open_for(&mut tx, &unit, kind).await?;
     let row = flow::request::retry(&mut tx, &before).await?;
     let request = answer(&tx, &row).await?.0;
     tx.commit(pb::RetryRequestResponse { request: Some(request), effects: None }).await
@@ -233,7 +242,7 @@ pub(super) async fn readable(read: &Read, name: &RequestName) -> Result<RequestR
     let row = request::find(read.conn(), read.organization_id(), read.unit()?.id, name.id())
         .await?
         .ok_or_else(|| CoreError::not_found(name))?;
-    read.check(&facts(&name.to_string(), &row)?).await?;
+    read.check(&facts(&name.to_string(), &row, None)?).await?;
     Ok(row)
 }
 
@@ -254,10 +263,8 @@ async fn permitted(tx: &mut Tx, findings: Findings) -> Result<Proposal> {
     let caller = tx.admitted()?.user.id;
     let collection = format!("{}/requests", tx.admitted()?.unit()?.name);
     tx.check(&Facts {
-        name: &collection,
-        tier: None,
         creator_id: Some(caller),
-        readable_by: &["business_unit:requests:list", "user:requests:read:own"],
+        ..Facts::of(&collection, &["business_unit:requests:list", "user:requests:read:own"])
     })
     .await?;
     if let Some(target) = &findings.target {
@@ -273,12 +280,25 @@ async fn permitted(tx: &mut Tx, findings: Findings) -> Result<Proposal> {
     })
 }
 
+/// Holds the unit for something to be begun in it. One that is not active takes nothing but what empties it.
+async fn open_for(tx: &mut Tx, unit: &Unit, kind: RequestKind) -> Result<()> {
+    let organization_id = tx.organization_id;
+    match business_unit::hold(tx, organization_id, unit.id).await? {
+        // Deleted since the door was passed.
+        None => Err(CoreError::not_found(&unit.name).into()),
+        Some(false) if kind != RequestKind::Destroy => {
+            Err(CoreError::wrong_state(&unit.name, "INACTIVE", &["ACTIVE"]).into())
+        }
+        Some(_) => Ok(()),
+    }
+}
+
 fn target_facts<'a>(target: &'a flow::content::TargetFacts, admitted: &Admitted) -> Facts<'a> {
     Facts {
-        name: &target.name,
         tier: Some(target.tier),
         creator_id: Some(target.creator_id.unwrap_or(admitted.user.id)),
-        readable_by: DEPLOYMENT_READABLE,
+        team_id: target.team_id,
+        ..Facts::of(&target.name, DEPLOYMENT_READABLE)
     }
 }
 

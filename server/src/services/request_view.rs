@@ -24,14 +24,11 @@ use crate::flow;
 /// What allows to know that a request exists.
 pub const REQUEST_READABLE: &[&str] = &["business_unit:requests:read", "user:requests:read:own"];
 
-/// What only a request can tell of itself.
-pub fn facts<'a>(name: &'a str, row: &RequestRow) -> Result<Facts<'a>> {
-    Ok(Facts {
-        name,
-        tier: Some(flow::request::tier_of(row)?),
-        creator_id: Some(row.requester_id),
-        readable_by: REQUEST_READABLE,
-    })
+/// What only a request can tell of itself. Its team is that of its deployment; to read it, that does not matter (rule 8).
+pub fn facts<'a>(name: &'a str, row: &RequestRow, team_id: Option<Uuid>) -> Result<Facts<'a>> {
+    let tier = flow::request::tier_of(row)?;
+    let creator_id = Some(row.requester_id);
+    Ok(Facts { tier: Some(tier), creator_id, team_id, ..Facts::of(name, REQUEST_READABLE) })
 }
 
 /// Requests as the contract shows them, in the order of the rows. Three look-ups, whatever their number.
@@ -313,7 +310,7 @@ pub async fn list_request_timeline(
     let row = request::find(read.conn(), organization_id, read.unit()?.id, name.id())
         .await?
         .ok_or_else(|| CoreError::not_found(&name))?;
-    read.check(&facts(&name.to_string(), &row)?).await?;
+    read.check(&facts(&name.to_string(), &row, None)?).await?;
     let size = page::page_size(req.page_size)?;
     let key = cx.app.vault.derive_key("page-token");
     let scope = page::scope_hash(organization_id, &cx.method.path, &[&row.id.to_string()]);

@@ -7,16 +7,15 @@ use flagstone_api::pb::workspace_service_server::WorkspaceService;
 use flagstone_core::Error as CoreError;
 use flagstone_core::filter::{Field, FieldKind, Order};
 use flagstone_core::names::{DeploymentName, JobName, WorkspaceName, parse};
-use flagstone_core::tier::Tier;
 use flagstone_db::deployment::{self, DeploymentRow};
 use flagstone_db::list::{self, Branch};
 use flagstone_db::workspace::{self, StateHeadRow, WorkspaceRow};
 
-use super::deployment::READABLE;
+use super::deployment::facts;
 use crate::app::App;
 use crate::convert::{enum_number, timestamp};
-use crate::cx::{Cx, Facts, Read, Target};
-use crate::error::{Error, Result};
+use crate::cx::{Cx, Read, Target};
+use crate::error::Result;
 use crate::list::{List, arguments};
 use crate::rpc;
 
@@ -92,8 +91,7 @@ async fn find(read: &Read, name: &DeploymentName, asked: &str) -> Result<Deploym
     let unit_id = read.unit()?.id;
     let found = deployment::find(read.conn(), read.organization_id(), unit_id, name.id().as_str()).await?;
     let row = found.ok_or_else(|| CoreError::not_found(&asked))?;
-    let tier: Tier = row.tier.parse().map_err(Error::internal)?;
-    let facts = Facts { name: asked, tier: Some(tier), creator_id: Some(row.owner_id), readable_by: READABLE };
+    let facts = facts(asked, &row)?;
     if !read.may_read(&facts) {
         return Err(CoreError::not_found(&asked).into());
     }

@@ -1,13 +1,15 @@
 //! Which changes a caller sees: those of objects that the caller may read. What that takes is read from the contract, so
 //! that the feed cannot show what `Get` refuses.
 //!
-//! Sessions, roles, policies and organizations change too, but nothing reads them yet: nobody sees their changes here.
+//! Sessions, links to passwords and policies change too, but nothing reads them this way: nobody sees their changes here.
+//! What an operator does with other organizations (`managed_organization`) is in no feed, since the operator's organization has other people, too.
 
 use chrono::Utc;
-use flagstone_core::access::{Reach, Visible, visible};
+use flagstone_core::access::{Moment, Reach, Visible, visible};
 use flagstone_core::names::{
-    ApprovalName, ApprovalPolicyName, BusinessUnitName, DeploymentName, EnvironmentName, JobName, RequestName,
-    ResourceName, TemplateName, TemplateVersionName, UserName, WorkspaceName,
+    ApprovalName, ApprovalPolicyName, BusinessUnitMemberName, BusinessUnitName, DeploymentName, EnvironmentName,
+    GroupName, InvitationName, JobName, OrganizationName, RequestName, ResourceName, RoleBindingName, RoleName,
+    ServiceAccountName, SsoProviderName, TeamName, TemplateName, TemplateVersionName, UserName, WorkspaceName,
 };
 use flagstone_db::list::Branch;
 use flagstone_db::sight::{Creator, Sight};
@@ -38,8 +40,13 @@ const fn kind<N: ResourceName>(
 }
 
 /// Every kind that can be watched.
-pub static KINDS: [ObjectKind; 11] = [
+pub static KINDS: [ObjectKind; 20] = [
     kind::<BusinessUnitName>("business_unit", &["BusinessUnitService/GetBusinessUnit"], Creator::Nobody),
+    kind::<BusinessUnitMemberName>(
+        "business_unit_member",
+        &["BusinessUnitService/ListBusinessUnitMembers"],
+        Creator::Nobody,
+    ),
     kind::<EnvironmentName>("environment", &["EnvironmentService/GetEnvironment"], Creator::Nobody),
     kind::<RequestName>("request", &["RequestService/GetRequest"], Creator::Request),
     kind::<ApprovalName>("approval", &["ApprovalService/GetApproval"], Creator::Approval),
@@ -51,10 +58,18 @@ pub static KINDS: [ObjectKind; 11] = [
     ),
     kind::<JobName>("job", &["JobService/GetJob"], Creator::Job),
     kind::<ApprovalPolicyName>("approval_policy", &["ApprovalPolicyService/GetApprovalPolicy"], Creator::Nobody),
+    kind::<SsoProviderName>("sso_provider", &["SsoProviderService/GetSsoProvider"], Creator::Nobody),
     kind::<TemplateName>("template", &["TemplateService/GetTemplate"], Creator::Nobody),
     kind::<TemplateVersionName>("template_version", &["TemplateService/GetTemplateVersion"], Creator::Nobody),
-    // A person reads nobody but oneself.
-    kind::<UserName>("user", &["UserService/GetMe"], Creator::Itself),
+    kind::<RoleName>("role", &["RoleService/GetRole"], Creator::Nobody),
+    kind::<RoleBindingName>("role_binding", &["RoleService/ListRoleBindings"], Creator::Nobody),
+    kind::<GroupName>("group", &["GroupService/GetGroup"], Creator::Nobody),
+    kind::<TeamName>("team", &["TeamService/GetTeam"], Creator::Nobody),
+    // Everybody reads oneself, whatever it takes to read others.
+    kind::<UserName>("user", &["UserService/GetUser"], Creator::Itself),
+    kind::<InvitationName>("invitation", &["InvitationService/ListInvitations"], Creator::Nobody),
+    kind::<ServiceAccountName>("service_account", &["ServiceAccountService/GetServiceAccount"], Creator::Nobody),
+    kind::<OrganizationName>("organization", &["OrganizationService/GetCurrentOrganization"], Creator::Nobody),
 ];
 
 /// What the caller of a context sees of objects of these kinds by the grants of this moment: in one unit, or in all of
@@ -74,18 +89,20 @@ pub fn sights(cx: &Cx, unit_id: Option<Uuid>, kinds: &[&'static ObjectKind]) -> 
 
 /// Where the caller may call a method that reads.
 fn gate(cx: &Cx, unit_id: Option<Uuid>, creator: Creator, method: &str) -> Result<Vec<Branch>> {
-    let everywhere = || Reach::AllExcept(Vec::new());
     let method = cx.app.contract.method(&format!("/flagstone.v1.{method}"));
     let visible = match method.map(|method| &method.admission) {
-        Some(Admission::Permissions(patterns)) => visible(&cx.user()?.grants, Utc::now(), patterns),
-        Some(Admission::Authenticated) => Visible { others: everywhere(), own: everywhere() },
+        Some(Admission::Permissions(patterns)) => {
+            let at = Moment { now: Utc::now(), ip: Some(&cx.call.ip) };
+            visible(&cx.user()?.grants, at, patterns)
+        }
+        Some(Admission::Authenticated) => Visible::EVERYTHING,
         Some(Admission::Public | Admission::Runner) | None => {
             return Err(Error::internal("a kind of object is read by a method that is not for people"));
         }
     };
     Ok(match creator {
         Creator::Nobody => Branch::of_unowned(&visible, unit_id),
-        Creator::Itself => Branch::of(&Visible { others: Reach::Only(Vec::new()), ..visible }, unit_id),
+        Creator::Itself => Branch::of(&Visible { own: Reach::AllExcept(Vec::new()), ..visible }, unit_id),
         Creator::Request | Creator::Approval | Creator::Deployment | Creator::Job => Branch::of(&visible, unit_id),
     })
 }
@@ -116,6 +133,7 @@ mod tests {
         let id = Uuid::nil();
         for name in [
             "businessUnits/a".to_owned(),
+            "businessUnits/a/members/ada".to_owned(),
             "businessUnits/a/environments/dev".to_owned(),
             "businessUnits/a/requests/R-42".to_owned(),
             "businessUnits/a/deployments/web".to_owned(),
@@ -123,9 +141,19 @@ mod tests {
             format!("approvals/{id}"),
             format!("jobs/{id}"),
             "approvalPolicies/dev".to_owned(),
+            "ssoProviders/entra".to_owned(),
             "templates/s3".to_owned(),
             "templates/s3/versions/1.0.0".to_owned(),
+            "serviceAccounts/ci".to_owned(),
+            "organizations/acme".to_owned(),
             "users/a".to_owned(),
+            "roles/viewer".to_owned(),
+            format!("roleBindings/{id}"),
+            format!("businessUnits/a/roleBindings/{id}"),
+            "groups/admins".to_owned(),
+            "businessUnits/a/groups/admins".to_owned(),
+            "teams/core".to_owned(),
+            format!("invitations/{id}"),
         ] {
             assert_eq!(KINDS.iter().filter(|kind| (kind.is_name)(&name)).count(), 1, "{name}");
         }

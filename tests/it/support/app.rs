@@ -68,6 +68,11 @@ impl TestApp {
         self.database.url()
     }
 
+    /// The server's inside, for what nobody can call.
+    pub fn server(&self) -> &Arc<flagstone_server::app::App> {
+        &self.running.as_ref().expect("the server runs").app
+    }
+
     /// The data directory of the server.
     pub fn data_dir(&self) -> &std::path::Path {
         self.data.path()
@@ -111,6 +116,14 @@ impl TestApp {
         answer.tokens.expect("a login answers with tokens")
     }
 
+    /// A second server on the same database, as it is or changed. It reaches clients by the address of the first.
+    pub async fn replica(&self, change: impl FnOnce(&mut Config)) -> Replica {
+        let mut config = usual(self.database.url(), self.data.path());
+        change(&mut config);
+        let running = serve::start(config).await.expect("a replica starts");
+        Replica { channel: connect(running.address).await, running, calls: self.calls.clone() }
+    }
+
     /// A connection of its own, for tests about connections.
     pub async fn connect(&self) -> Channel {
         connect(self.address).await
@@ -135,6 +148,12 @@ impl TestApp {
     pub async fn finish_with_jobs(mut self) {
         self.stop().await;
         self.calls.check(&self.sql).await;
+    }
+
+    /// Has the server do at once what it does every hour.
+    pub async fn tidy(&self) {
+        let running = self.running.as_ref().expect("the server runs");
+        flagstone_server::worker::maintenance::tidy(&running.app).await.expect("maintenance succeeds");
     }
 
     /// Stops the server as SIGTERM does, and keeps the rest.
@@ -173,22 +192,7 @@ impl TestAppBuilder {
     pub async fn start(self) -> TestApp {
         let database = TestDatabase::create().await;
         let data = tempfile::tempdir().expect("a directory can be made");
-        let mut config =
-            Config::new(Mode::Development, database.url(), Secret::new(MASTER_KEY), data.path().to_path_buf());
-        config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        config.runner.capacity = 0;
-        config.jobs.lease = Duration::from_secs(2);
-        config.jobs.wind_down = Duration::from_secs(3);
-        config.edge.heartbeat = Duration::from_secs(1);
-        config.drain = Duration::from_secs(5);
-        // Walkers call more often than people.
-        config.edge.calls_per_minute = 1_000_000;
-        config.edge.anonymous_calls_per_minute = 1_000_000;
-        give_password(&mut config.admin);
-        if let Some(accounts) = &mut config.dev_accounts {
-            give_password(&mut accounts.developer);
-            give_password(&mut accounts.approver);
-        }
+        let mut config = usual(database.url(), data.path());
         for change in self.changes {
             change(&mut config);
         }
@@ -204,6 +208,56 @@ impl TestAppBuilder {
             running: Some(running),
             people: Default::default(),
         }
+    }
+}
+
+/// The configuration of a test's server.
+fn usual(database_url: &str, data: &std::path::Path) -> Config {
+    let mut config = Config::new(Mode::Development, database_url, Secret::new(MASTER_KEY), data.to_path_buf());
+    config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    config.runner.capacity = 0;
+    config.jobs.lease = Duration::from_secs(2);
+    config.jobs.wind_down = Duration::from_secs(3);
+    config.edge.heartbeat = Duration::from_secs(1);
+    config.drain = Duration::from_secs(5);
+    // Walkers call more often than people, and rotate keys more often than operators.
+    config.edge.calls_per_minute = 1_000_000;
+    config.edge.anonymous_calls_per_minute = 1_000_000;
+    config.tokens.signing_key_lead = Duration::ZERO;
+    give_password(&mut config.admin);
+    if let Some(accounts) = &mut config.dev_accounts {
+        give_password(&mut accounts.developer);
+        give_password(&mut accounts.approver);
+    }
+    config
+}
+
+/// A second server on the database of a [`TestApp`]. End it with [`Replica::stop`].
+pub struct Replica {
+    running: Running,
+    channel: Channel,
+    calls: Arc<Calls>,
+}
+
+impl Replica {
+    /// Somebody who calls the second server with this token.
+    pub fn with_token(&self, token: &str) -> Caller {
+        Caller::new(self.channel.clone(), Some(token), self.calls.clone())
+    }
+
+    /// Somebody without credential.
+    pub fn anonymous(&self) -> Caller {
+        Caller::new(self.channel.clone(), None, self.calls.clone())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.running.address
+    }
+
+    /// Stops it.
+    pub async fn stop(self) {
+        assert!(self.running.stop().await, "the replica ends within its drain time");
     }
 }
 

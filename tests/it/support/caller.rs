@@ -170,9 +170,17 @@ services! {
     auth: auth_service_client::AuthServiceClient;
     users: user_service_client::UserServiceClient;
     access: access_service_client::AccessServiceClient;
+    api_tokens: api_token_service_client::ApiTokenServiceClient;
+    service_accounts: service_account_service_client::ServiceAccountServiceClient;
+    workload_identity: workload_identity_service_client::WorkloadIdentityServiceClient;
     business_units: business_unit_service_client::BusinessUnitServiceClient;
+    invitations: invitation_service_client::InvitationServiceClient;
+    roles: role_service_client::RoleServiceClient;
+    groups: group_service_client::GroupServiceClient;
+    teams: team_service_client::TeamServiceClient;
     environments: environment_service_client::EnvironmentServiceClient;
     templates: template_service_client::TemplateServiceClient;
+    organizations: organization_service_client::OrganizationServiceClient;
     requests: request_service_client::RequestServiceClient;
     approvals: approval_service_client::ApprovalServiceClient;
     approval_policies: approval_policy_service_client::ApprovalPolicyServiceClient;
@@ -181,5 +189,6 @@ services! {
     jobs: job_service_client::JobServiceClient;
     changes: watch_service_client::WatchServiceClient;
     audit: audit_service_client::AuditServiceClient;
+    sso_providers: sso_provider_service_client::SsoProviderServiceClient;
     runner_link: runner_link_service_client::RunnerLinkServiceClient;
 }

@@ -13,6 +13,9 @@ use prost_reflect::{
 static POOL: LazyLock<DescriptorPool> =
     LazyLock::new(|| DescriptorPool::decode(flagstone_api::DESCRIPTORS).expect("the descriptor set is good"));
 
+/// Methods that are about the caller, whoever that is.
+pub const OF_ONESELF: [&str; 4] = ["BeginSsoLink", "ConfirmDeviceLogin", "CreateApiToken", "ListApiTokens"];
+
 /// Everything that the contract describes.
 pub fn pool() -> &'static DescriptorPool {
     &POOL

@@ -1,7 +1,9 @@
 //! What all tests stand on: a real server on a database of its own, callers, people, a runner that follows a script, and
 //! the contract to walk over.
 
+pub mod accounts;
 pub mod app;
+pub mod authority;
 pub mod caller;
 pub mod codec;
 pub mod contract;
@@ -16,6 +18,7 @@ pub mod people;
 pub mod requests;
 pub mod runner;
 pub mod skip;
+pub mod sso;
 pub mod wait;
 pub mod world;
 

@@ -14,6 +14,8 @@ pub struct Organization {
     pub unit: String,
     /// `templates/globex-config-bundle`.
     pub template: String,
+    /// `organizations/globex`.
+    pub name: String,
 }
 
 /// Tables that make an organization work, those that others refer to first.
@@ -49,6 +51,11 @@ impl TestApp {
         self.login(username).await
     }
 
+    /// An operator of the installation, who is nothing else.
+    pub async fn operator(&self, username: &str) -> Caller {
+        self.user(username, &[("installation-operator", "")]).await
+    }
+
     /// Gives a user one more role.
     pub async fn bind(&self, username: &str, role: &str, unit: &str) {
         let made: i64 = one(
@@ -66,6 +73,26 @@ impl TestApp {
         )
         .await;
         assert_eq!(made, 1, "{role} cannot be given to {username} in `{unit}`");
+        self.grants_changed().await;
+    }
+
+    /// Gives a service account a role, in the business unit of this slug or, where that is empty, in the organization.
+    pub async fn bind_account(&self, account: &str, role: &str, unit: &str) {
+        let made: i64 = one(
+            &self.sql,
+            &format!(
+                "WITH made AS (
+                   INSERT INTO role_bindings (id, organization_id, role_id, subject_kind, subject_id, business_unit_id, creator)
+                   SELECT gen_random_uuid(), a.organization_id, r.id, 'SERVICE_ACCOUNT', a.id, b.id, 'system'
+                   FROM service_accounts a JOIN roles r USING (organization_id)
+                   LEFT JOIN business_units b ON b.organization_id = a.organization_id AND b.slug = '{unit}'
+                   WHERE a.slug = '{account}' AND r.slug = '{role}' AND (b.id IS NOT NULL OR '{unit}' = '')
+                   RETURNING 1)
+                 SELECT count(*) FROM made"
+            ),
+        )
+        .await;
+        assert_eq!(made, 1, "{role} cannot be given to {account} in `{unit}`");
         self.grants_changed().await;
     }
 
@@ -135,6 +162,10 @@ impl TestApp {
                      EXECUTE format('INSERT INTO %I (%s) SELECT %s FROM %I WHERE organization_id = %L',
                        copied, columns, copies, copied, source);
                    END LOOP;
+                   -- Whoever runs the installation is of the default organization only.
+                   DELETE FROM role_bindings b USING roles r
+                     WHERE b.role_id = r.id AND r.organization_id = target AND r.scope = 'INSTALLATION';
+                   DELETE FROM roles WHERE organization_id = target AND scope = 'INSTALLATION';
                  END $$;
                  COMMIT;"
             ),
@@ -146,6 +177,7 @@ impl TestApp {
             approver: self.login(&format!("{slug}-approver")).await,
             unit: format!("businessUnits/{slug}-sandbox"),
             template: format!("templates/{slug}-config-bundle"),
+            name: format!("organizations/{slug}"),
         }
     }
 }

@@ -8,10 +8,12 @@ use prost_types::Struct;
 use prost_types::value::Kind;
 
 use super::app::TestApp;
+use super::authority::Authority;
 use super::caller::Caller;
 use super::database::run;
 use super::people::Organization;
 use super::runner::ScriptedRunner;
+use super::sso;
 use super::wait::wait_for;
 
 /// Who acts in a world, and where.
@@ -24,9 +26,16 @@ pub struct Cast {
     pub unit: String,
     /// `templates/config-bundle`.
     pub template: String,
+    /// `organizations/default`.
+    pub organization: String,
 }
 
 impl Cast {
+    /// What the organization's own names begin with: nothing in the default one.
+    fn prefix(&self) -> &str {
+        self.template.trim_start_matches("templates/").trim_end_matches("config-bundle")
+    }
+
     /// The people of the default organization.
     pub async fn of(app: &TestApp) -> Self {
         Self {
@@ -35,14 +44,15 @@ impl Cast {
             approver: app.as_approver().await,
             unit: "businessUnits/sandbox".into(),
             template: "templates/config-bundle".into(),
+            organization: "organizations/default".into(),
         }
     }
 }
 
 impl From<Organization> for Cast {
     fn from(organization: Organization) -> Self {
-        let Organization { admin, dev, approver, unit, template } = organization;
-        Self { admin, dev, approver, unit, template }
+        let Organization { admin, dev, approver, unit, template, name } = organization;
+        Self { admin, dev, approver, unit, template, organization: name }
     }
 }
 
@@ -52,6 +62,12 @@ pub struct World {
     names: BTreeMap<&'static str, String>,
     /// A production request that waits for approval.
     pub pending: pb::Request,
+    /// `users/{user}` of the administrator.
+    administrator: String,
+    /// The token of an open invitation.
+    pub invitation_token: String,
+    /// The token of a link to a first password.
+    pub reset_token: String,
 }
 
 impl World {
@@ -73,8 +89,39 @@ impl World {
         let pending = plan_request(runner, &cast.admin, &pending).await;
         assert_eq!(pending.state(), pb::RequestState::PendingApproval, "{pending:?}");
         more_pages(app).await;
+        let me = cast.dev.users().get_me(pb::GetMeRequest {}).await.expect("one reads oneself").into_inner();
+        // A list of sessions has more than one.
+        app.session(&me.username).await;
+        let sessions = pb::ListSessionsRequest { parent: me.name.clone(), ..Default::default() };
+        let sessions =
+            cast.dev.auth().list_sessions(sessions).await.expect("sessions are listed").into_inner().sessions;
+        let invitation = cast.invite(&format!("first@{}.example", me.username), &cast.unit).await;
+        cast.invite(&format!("second@{}.example", me.username), "").await;
+        for id in ["first", "second"] {
+            sso::create(&cast.admin, &format!("{}{id}", cast.prefix()), sso::nobody()).await;
+        }
+        // The newest event of the unit: one that its owner reads, too.
+        let filter = format!("business_unit = \"{}\" AND outcome = \"SUCCESS\"", cast.unit);
+        let newest = pb::ListAuditEventsRequest { page_size: 1, filter, ..Default::default() };
+        let newest = cast.admin.audit().list_audit_events(newest).await.expect("the audit can be listed").into_inner();
+        let account = programs(&cast, &one).await;
+        own_tokens(&cast.admin).await;
+        let own_token = own_tokens(&cast.dev).await;
+        let authority = Authority::build(&cast).await;
         let names = BTreeMap::from([
+            ("auditEvents/*", newest.audit_events[0].name.clone()),
+            ("organizations/*", cast.organization.clone()),
+            ("roles/*", authority.role),
+            ("users/*", authority.user),
+            ("groups/*", authority.group),
+            ("businessUnits/*/groups/*", authority.unit_group),
+            ("roleBindings/*", authority.binding),
+            ("businessUnits/*/roleBindings/*", authority.unit_binding),
+            ("teams/*", authority.team),
+            ("users/*/apiTokens/*", own_token),
+            ("serviceAccounts/*", account),
             ("businessUnits/*", cast.unit.clone()),
+            ("businessUnits/*/members/*", format!("{}/members/{}dev", cast.unit, cast.prefix())),
             ("businessUnits/*/environments/*", format!("{}/environments/development", cast.unit)),
             ("businessUnits/*/requests/*", changed.name.clone()),
             ("businessUnits/*/deployments/*", changed.deployment.clone()),
@@ -85,8 +132,26 @@ impl World {
             ("templates/*", cast.template.clone()),
             ("templates/*/versions/*", format!("{}/versions/1.0.0", cast.template)),
             ("approvalPolicies/*", approval_policy(&cast.admin).await.name),
+            ("users/*", me.name),
+            // The one that calls is not ended by a walk.
+            ("users/*/sessions/*", sessions.iter().find(|session| !session.current).expect("two").name.clone()),
+            ("ssoProviders/*", format!("ssoProviders/{}first", cast.prefix())),
+            ("invitations/*", invitation.invitation.expect("an invitation is answered").name),
         ]);
-        Self { cast, names, pending }
+        let email = format!("newcomer@{}.example", me.username);
+        let user = pb::User { email, full_name: "New Comer".into(), ..Default::default() };
+        let created = pb::CreateUserRequest { user: Some(user), ..Default::default() };
+        let created = cast.admin.users().create_user(created).await.expect("an account is made").into_inner();
+        let administrator =
+            cast.admin.users().get_me(pb::GetMeRequest {}).await.expect("one reads oneself").into_inner();
+        Self {
+            names,
+            pending,
+            administrator: administrator.name,
+            invitation_token: token_of(&invitation.link),
+            reset_token: token_of(&created.link),
+            cast,
+        }
     }
 
     /// Another object than [`Self::name`], where there is one.
@@ -94,6 +159,7 @@ impl World {
         match pattern {
             "businessUnits/*/requests/*" => Some(&self.pending.name),
             "approvals/*" => Some(&self.pending.approval),
+            "users/*" => Some(&self.administrator),
             "jobs/*" => self.pending.jobs.first().map(String::as_str),
             _ => None,
         }
@@ -106,7 +172,25 @@ impl World {
     }
 }
 
+/// What stands behind `#` in a link.
+pub fn token_of(link: &str) -> String {
+    link.split_once('#').unwrap_or_else(|| panic!("{link} has a token")).1.to_owned()
+}
+
 impl Cast {
+    /// Invites somebody as viewer of a unit, or of the organization.
+    pub async fn invite(&self, email: &str, unit: &str) -> pb::CreateInvitationResponse {
+        let invitation = pb::Invitation {
+            email: email.to_owned(),
+            role: "roles/viewer".into(),
+            business_unit: unit.to_owned(),
+            ..Default::default()
+        };
+        let request = pb::CreateInvitationRequest { invitation: Some(invitation), ..Default::default() };
+        let answer = self.admin.invitations().create_invitation(request).await;
+        answer.unwrap_or_else(|status| panic!("{email} is invited: {:?}", super::Error::from(status))).into_inner()
+    }
+
     /// A new request for a deployment of the cast's template.
     pub async fn create(&self, requester: &Caller, environment: &str, deployment: &str) -> pb::Request {
         self.submit(requester, self.create_payload(environment, deployment)).await
@@ -202,12 +286,50 @@ pub async fn approval_policy(caller: &Caller) -> pb::ApprovalPolicy {
     policies.into_iter().next().expect("approval policies ship")
 }
 
-/// What a world has two of only so that its lists have pages: an older version of each template, and two states of each
+/// Two service accounts. The name of one.
+async fn programs(cast: &Cast, word: &str) -> String {
+    let mut made = Vec::new();
+    for id in [format!("{word}-build"), format!("{word}-idle")] {
+        let account = pb::ServiceAccount { kind: pb::ServiceAccountKind::Machine.into(), ..Default::default() };
+        let request = pb::CreateServiceAccountRequest {
+            service_account_id: id,
+            service_account: Some(account),
+            ..Default::default()
+        };
+        let account = cast.admin.service_accounts().create_service_account(request).await;
+        made.push(account.expect("a service account is made").into_inner().name);
+    }
+    made.swap_remove(0)
+}
+
+/// Two tokens of a caller. The name of one.
+async fn own_tokens(caller: &Caller) -> String {
+    let mut name = String::new();
+    for display_name in ["One", "Another"] {
+        let token = pb::ApiToken {
+            display_name: display_name.into(),
+            permissions: vec!["user:profile:read".into()],
+            ..Default::default()
+        };
+        let request =
+            pb::CreateApiTokenRequest { parent: "users/me".into(), api_token: Some(token), ..Default::default() };
+        let made = caller.api_tokens().create_api_token(request).await.expect("a token is made").into_inner();
+        name = made.api_token.expect("an answer has its token").name;
+    }
+    name
+}
+
+/// What a world has two of only so that its lists have pages, and a role of each organization's own: an older version of
+/// each template, and two states of each
 /// deployment, whose engine the scripted runner does not run.
 async fn more_pages(app: &TestApp) {
     run(
         &app.sql,
-        "INSERT INTO template_versions (id, organization_id, template_id, version, sort_key, engine, manifest, input_schema,
+        "INSERT INTO roles (id, organization_id, slug, display_name, scope, permissions, creator)
+         SELECT gen_random_uuid(), id, slug || '-reader', 'Reader', 'BUSINESS_UNIT',
+           ARRAY['business_unit:business_units:read'], 'system'
+         FROM organizations ON CONFLICT DO NOTHING;
+         INSERT INTO template_versions (id, organization_id, template_id, version, sort_key, engine, manifest, input_schema,
            output_schema, entrypoint, artifact_sha256, artifact_size, soft_timeout_seconds, hard_timeout_seconds, state, creator)
          SELECT gen_random_uuid(), organization_id, template_id, '0.9.0', '0' || sort_key, engine, manifest, input_schema,
            output_schema, entrypoint, artifact_sha256, artifact_size, soft_timeout_seconds, hard_timeout_seconds, state, creator

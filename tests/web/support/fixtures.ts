@@ -8,10 +8,11 @@ import {
   RefreshSessionResponseSchema,
 } from "~gen/flagstone/v1/auth_service_pb";
 import { frame, unframe, WEB_HEADERS } from "./grpc";
+import type { Account } from "./person";
 import { Server, type ServerOptions, type Who } from "./server";
 
 export { chromium, expect, type Page } from "@playwright/test";
-export { bundle, UNIT } from "./person";
+export { type Account, bundle, UNIT } from "./person";
 export type { Server, Who };
 
 interface WorkerFixtures {
@@ -23,7 +24,7 @@ interface TestFixtures {
   /** Starts another server, for a test that stops it or sets it otherwise. It is removed after the test. */
   another: (options?: ServerOptions) => Promise<Server>;
   /** A browser of its own in which somebody is logged in, at a page. */
-  as: (who: Who, path?: string, options?: BrowserContextOptions & { at?: Server }) => Promise<Page>;
+  as: (who: Who | Account, path?: string, options?: BrowserContextOptions & { at?: Server }) => Promise<Page>;
   /** A browser of its own in which nobody is logged in. */
   visitor: (options?: BrowserContextOptions) => Promise<BrowserContext>;
   /** What went wrong in any page: errors of scripts, and what the content security policy stopped. A test that
@@ -88,8 +89,12 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 });
 
 /** Opens a session for a browser without the form: what a login leaves is the refresh cookie. */
-export async function logIn(context: BrowserContext, server: Server, who: Who): Promise<void> {
-  const data = frame(LoginRequestSchema, { identifier: who, password: server.password(who) });
+export async function logIn(context: BrowserContext, server: Server, who: Who | Account): Promise<void> {
+  const login =
+    typeof who === "string"
+      ? { identifier: who, password: server.password(who) }
+      : { identifier: who.email, password: who.password };
+  const data = frame(LoginRequestSchema, login);
   const answer = await context.request.post(`${server.address}${AUTH}/Login`, { headers: WEB_HEADERS, data });
   expect(answer.headers()["set-cookie"], "the session's cookie").toContain("flagstone_refresh=");
 }

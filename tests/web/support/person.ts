@@ -16,6 +16,15 @@ export const UNIT = "businessUnits/sandbox";
 /** How long anything may take before a test fails. Long, since the machine may be busy. */
 const PATIENCE = 150_000;
 
+/** An account that a test has made for itself. */
+export interface Account {
+  /** `users/{user}`. */
+  name: string;
+  fullName: string;
+  email: string;
+  password: string;
+}
+
 type Inputs = Record<string, string | number | boolean | Record<string, string>>;
 
 export interface Order {

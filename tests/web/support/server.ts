@@ -8,9 +8,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
+import { AuthService } from "~gen/flagstone/v1/auth_service_pb";
+import { BusinessUnitService } from "~gen/flagstone/v1/business_unit_service_pb";
 import { type Request, RequestState } from "~gen/flagstone/v1/request_service_pb";
+import { UserService } from "~gen/flagstone/v1/user_service_pb";
 import { built, installed, mirror, root, webClient } from "./machine";
-import { Person } from "./person";
+import { type Account, Person } from "./person";
 import { writeWideTemplate } from "./wide";
 
 /** The accounts of `flagstone-server dev`. */
@@ -35,6 +38,7 @@ export interface ServerOptions {
 
 export class Server {
   #child: ChildProcess | undefined;
+  #production: Promise<Record<string, string>> | undefined;
   readonly #people = new Map<Who, Promise<Person>>();
 
   private constructor(
@@ -77,6 +81,21 @@ export class Server {
     return known;
   }
 
+  /** Makes an account; with a role it is a member of a business unit. The person has chosen a password. */
+  async account(id: string, member?: { unit: string; role: string }): Promise<Account> {
+    const admin = await this.person("admin");
+    const email = `${id}@example.org`;
+    const fullName = `${id.charAt(0).toUpperCase()}${id.slice(1)} Example`;
+    const { user, link } = await admin.client(UserService).createUser({ user: { email, fullName } });
+    const password = randomBytes(12).toString("base64url");
+    await admin.client(AuthService).acceptPasswordReset({ token: new URL(link).hash.slice(1), password });
+    if (member) {
+      const { unit: parent, role } = member;
+      await admin.client(BusinessUnitService).addBusinessUnitMember({ parent, email, role: `roles/${role}` });
+    }
+    return { name: user?.name ?? "", fullName, email, password };
+  }
+
   /** From now on people decide in development, too. */
   async letPeopleDecide(): Promise<void> {
     await (await this.person("admin")).setAutoApproval(false);
@@ -94,7 +113,8 @@ export class Server {
   async startAgain(): Promise<void> {
     const { PATH = "", HOME = "" } = process.env;
     const log = openSync(join(this.data, "log"), "a");
-    const production = this.options.production ? await productionSettings() : undefined;
+    if (this.options.production) this.#production ??= productionSettings();
+    const production = await this.#production;
     const child = spawn(built("flagstone-server"), [production ? "serve" : "dev"], {
       cwd: this.data,
       // Nothing of the shell's environment: no TF_CLI_CONFIG_FILE, no AWS account, no setting of another server.

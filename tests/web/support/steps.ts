@@ -75,3 +75,10 @@ export function shownLines(page: Page): Promise<{ number: number; text: string }
     })),
   );
 }
+
+/** The link of a dialog that shows it this once; the dialog is closed. */
+export async function takeLink(page: Page): Promise<string> {
+  const link = (await page.getByRole("status", { name: "link" }).textContent()) ?? "";
+  await page.getByRole("button", { name: "I have copied the link" }).click();
+  return link;
+}

@@ -1,15 +1,21 @@
 //! The commands, one noun each.
 
+pub(crate) mod access;
 pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod deployments;
 pub(crate) mod environments;
+pub(crate) mod groups;
 pub(crate) mod jobs;
 pub(crate) mod login;
+pub(crate) mod organizations;
 pub(crate) mod policies;
 pub(crate) mod request;
+pub(crate) mod roles;
 pub(crate) mod templates;
+pub(crate) mod tokens;
 pub(crate) mod units;
+pub(crate) mod users;
 pub(crate) mod whoami;
 
 use clap::CommandFactory;
@@ -31,6 +37,22 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Login(login) => login::login(&context, login).await,
         Command::Logout => login::logout(&context).await,
         Command::Whoami(whoami) => whoami::run(&context, &whoami).await,
+        Command::CanI(asked) => access::can_i(&context, asked).await,
+        Command::Why(why) => access::why(&context, why).await,
+        Command::WhoCan(asked) => access::who_can(&context, asked).await,
+        Command::Users(users) => users::run(&context, users).await,
+        Command::Invitations(invitations) => users::invitations(&context, invitations).await,
+        Command::Sessions(sessions) => users::sessions(&context, sessions).await,
+        Command::Roles(roles) => roles::run(&context, *roles).await,
+        Command::Bindings(bindings) => roles::bindings(&context, bindings).await,
+        Command::Groups(groups) => groups::run(&context, groups).await,
+        Command::Teams(teams) => groups::teams(&context, teams).await,
+        Command::Tokens(tokens) => tokens::run(&context, tokens).await,
+        Command::ServiceAccounts(accounts) => tokens::accounts(&context, accounts).await,
+        Command::Settings(settings) => organizations::settings(&context, settings).await,
+        Command::Sso(sso) => organizations::sso(&context, *sso).await,
+        Command::Organizations(organizations) => organizations::run(&context, organizations).await,
+        Command::Keys(keys) => organizations::keys(&context, keys).await,
         Command::Templates(templates) => templates::run(&context, templates).await,
         Command::Request(request) => request::run(&context, *request).await,
         Command::Approvals(approvals) => approvals::run(&context, approvals).await,

@@ -18,8 +18,11 @@ const introduce: Interceptor = (next) => async (request) => {
 
 const baseUrl = window.location.origin;
 
+/** Carries what somebody calls who is not logged in: nobody waits for a token. */
+export const anonymousTransport = createGrpcWebTransport({ baseUrl, interceptors: [introduce] });
+
 /** The session of this tab. */
-export const session = new Session(createGrpcWebTransport({ baseUrl, interceptors: [introduce] }));
+export const session = new Session(anonymousTransport);
 
 /** Gives every call a token. One that the server refuses as expired is renewed, and the call is made once more. */
 const authenticate: Interceptor = (next) => async (request) => {
@@ -30,8 +33,10 @@ const authenticate: Interceptor = (next) => async (request) => {
   } catch (error) {
     // A login says so; after a reload only a refusal does.
     if (problemOf(error).reason === ErrorReason.PASSWORD_CHANGE_REQUIRED) session.setPasswordChangeRequired(true);
-    if (ConnectError.from(error).code !== Code.Unauthenticated || request.stream) throw error;
+    if (ConnectError.from(error).code !== Code.Unauthenticated) throw error;
     session.reject(token);
+    // Whoever follows a stream opens it again.
+    if (request.stream) throw error;
     request.header.set("authorization", `Bearer ${await session.token()}`);
     return await next(request);
   }

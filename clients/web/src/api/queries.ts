@@ -28,8 +28,17 @@ const SERVICES = {
   template: ["TemplateService"],
   template_version: ["TemplateService"],
   approval_policy: ["ApprovalPolicyService"],
-  business_unit: ["BusinessUnitService"],
-  user: ["UserService", "AccessService"],
+  organization: ["OrganizationService"],
+  business_unit: ["BusinessUnitService", "UserService", "OrganizationService"],
+  business_unit_member: ["BusinessUnitService", "UserService", "AccessService"],
+  user: ["UserService", "AccessService", "OrganizationService"],
+  invitation: ["InvitationService", "OrganizationService"],
+  role: ["RoleService", "AccessService", "UserService", "BusinessUnitService"],
+  role_binding: ["RoleService", "AccessService", "UserService", "GroupService", "BusinessUnitService"],
+  group: ["GroupService", "AccessService", "UserService"],
+  team: ["TeamService", "AccessService", "UserService"],
+  service_account: ["ServiceAccountService"],
+  sso_provider: ["SsoProviderService"],
 } satisfies Record<string, readonly string[]>;
 
 /** A kind of object that can be watched. */

@@ -1,7 +1,8 @@
+import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createRouterTransport } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { AuthService } from "~/gen/flagstone/v1/auth_service_pb";
+import { AuthService, TokenPairSchema } from "~/gen/flagstone/v1/auth_service_pb";
 import { Session } from "./session";
 
 /** Tells apart the tokens that the stand-in for the server gives out. */
@@ -26,7 +27,7 @@ function open(): Session {
         if (failure) throw failure;
         return { tokens: tokens() };
       },
-      logout: () => ({}),
+      logout: () => ({ providerLogoutUrl: "https://id.example.org/logout" }),
     });
   });
   const session = new Session(transport);
@@ -124,6 +125,27 @@ describe("a session", () => {
     await session.login("dev", "secret", "");
     lifetime = 60_000;
     expect(await session.token()).toBe("token-2");
+  });
+
+  test("can be opened by what is no login, and tells where the provider ends its own", async () => {
+    const session = open();
+    session.open(create(TokenPairSchema, tokens()));
+    expect(await session.token()).toBe("token-1");
+    expect(await session.logout()).toBe("https://id.example.org/logout");
+  });
+
+  test("of somebody else in another tab makes the page begin anew", async () => {
+    vi.stubGlobal("location", { ...window.location, assign: vi.fn() });
+    const of = (sub: string, jti = 1) =>
+      create(TokenPairSchema, { ...tokens(), accessToken: `e30.${btoa(JSON.stringify({ sub, jti }))}.x` });
+    const [first, second] = [open(), open()];
+    first.open(of("ada"));
+    await vi.waitFor(() => expect(second.snapshot().status).toBe("active"));
+    first.open(of("ada", 2));
+    await vi.waitFor(async () => expect(await second.token()).toBe(of("ada", 2).accessToken));
+    expect(window.location.assign).not.toHaveBeenCalled();
+    first.open(of("grace"));
+    await vi.waitFor(() => expect(window.location.assign).toHaveBeenCalledWith("/"));
   });
 
   test("that ended in another tab is not handed on", async () => {

@@ -49,6 +49,8 @@ const ASK_TABS = 60;
 export class Session {
   #snapshot: Snapshot = { status: "starting", passwordChangeRequired: false };
   #access: Access | undefined;
+  /** Whose page this is. */
+  #subject: string | undefined;
   #refreshing: Promise<void> | undefined;
   #listeners = new Set<() => void>();
   #waiting: (() => void)[] = [];
@@ -85,6 +87,12 @@ export class Session {
     const answer = await this.#auth.login({ identifier, password, organization, requestId: crypto.randomUUID() });
     forgetPendingRefresh();
     this.#accept(answer.tokens, answer.passwordChangeRequired);
+  }
+
+  /** Takes over a session that was opened another way than by `login`, such as by accepting an invitation. */
+  open(tokens: TokenPair | undefined): void {
+    forgetPendingRefresh();
+    this.#accept(tokens, false);
   }
 
   /** The first password was changed, or is found to need a change. */
@@ -149,12 +157,16 @@ export class Session {
     this.#set({ status: wasActive ? "expired" : "anonymous" });
   }
 
-  /** Ends the session on the server and in every tab. */
-  async logout(): Promise<void> {
+  /**
+   * Ends the session on the server and in every tab. Returns where the provider's own session can be ended, where the
+   * person came in through one.
+   */
+  async logout(): Promise<string> {
     try {
       if (!this.#isFresh()) await this.refresh();
       const headers = { authorization: `Bearer ${this.#access?.token}` };
-      await this.#auth.logout({ requestId: crypto.randomUUID() }, { headers });
+      const answer = await this.#auth.logout({ requestId: crypto.randomUUID() }, { headers });
+      return answer.providerLogoutUrl;
     } finally {
       this.#access = undefined;
       this.#channel.postMessage({ kind: "logout" } satisfies Message);
@@ -170,12 +182,21 @@ export class Session {
 
   #take(access: Access, passwordChangeRequired: boolean): void {
     this.#access = access;
+    this.#subject = subjectOf(access.token);
     this.#set({ status: "active", passwordChangeRequired });
     for (const resume of this.#waiting.splice(0)) resume();
   }
 
   #hear(message: Message): void {
     if (message.kind === "token") {
+      const subject = subjectOf(message.access.token);
+      if (this.#subject !== undefined && this.#subject !== subject) {
+        // Somebody else logged in in another tab: what this page shows is not theirs, and what is typed here not either.
+        this.#access = undefined;
+        this.close();
+        window.location.assign("/");
+        return;
+      }
       this.#take(message.access, this.#snapshot.passwordChangeRequired);
     } else if (message.kind === "ask" && this.#access && this.#isFresh()) {
       this.#channel.postMessage({ kind: "token", access: this.#access } satisfies Message);
@@ -199,6 +220,17 @@ export class Session {
   #set(change: Partial<Snapshot>): void {
     this.#snapshot = { ...this.#snapshot, ...change };
     for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Whom an access token is for. Only to tell people apart: the server checks it. */
+function subjectOf(token: string): string | undefined {
+  try {
+    const [, payload = ""] = token.split(".");
+    const { sub } = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))) as { sub?: unknown };
+    return typeof sub === "string" ? sub : undefined;
+  } catch {
+    return undefined;
   }
 }
 

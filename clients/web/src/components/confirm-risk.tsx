@@ -1,11 +1,13 @@
-import { type ReactNode, useState } from "react";
+import { lazy, type ReactNode, Suspense, useState } from "react";
 import type { Effects } from "~/gen/flagstone/v1/effects_pb";
 import { Button } from "~/ui/button";
 import { Dialog } from "~/ui/dialog";
 import { Field, Input } from "~/ui/field";
-import { EffectsPreview } from "./effects-preview";
 import { ErrorNotice } from "./error-notice";
 import { Skeleton } from "./page";
+
+// Lists have this dialog, and few open it: what shows values, and checks schemas for that, comes when it is opened.
+const EffectsPreview = lazy(() => import("./effects-preview").then((module) => ({ default: module.EffectsPreview })));
 
 export interface ConfirmRiskProps {
   open: boolean;
@@ -54,7 +56,11 @@ function Confirmation(props: ConfirmRiskProps) {
       }}
     >
       {hasFailed && <ErrorNotice error={error} onRetry={onRetry} />}
-      {effects && <EffectsPreview effects={effects} />}
+      {effects && (
+        <Suspense fallback={<Skeleton lines={4} />}>
+          <EffectsPreview effects={effects} />
+        </Suspense>
+      )}
       {!effects && !hasFailed && <Skeleton lines={4} />}
       {confirmText !== undefined && (
         <Field

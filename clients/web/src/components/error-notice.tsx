@@ -2,8 +2,10 @@ import { Code } from "@connectrpc/connect";
 import { CircleAlert, CloudOff, Lock, SearchX } from "lucide-react";
 import { ErrorReason, type Problem, problemOf } from "~/api/errors";
 import { formatMillis } from "~/lib/format";
+import { useWait } from "~/lib/use-wait";
 import { Button } from "~/ui/button";
 import { Words } from "~/ui/words";
+import { WhyDenied } from "./access/why-not";
 import { CopyButton } from "./copy-button";
 
 export interface ErrorNoticeProps {
@@ -20,6 +22,7 @@ export function ErrorNotice({ error, title, onRetry, fieldsElsewhere }: ErrorNot
   const problem = problemOf(error);
   const Icon = iconOf(problem);
   const permission = problem.reason === ErrorReason.ACCESS_DENIED ? problem.metadata.permission : undefined;
+  const decision = problem.metadata.decision_id;
   return (
     <div role="alert" className="flex gap-3 rounded-md border border-line-strong bg-surface px-4 py-3">
       <Icon aria-hidden className="mt-0.5 size-4 shrink-0 text-failed" />
@@ -30,7 +33,9 @@ export function ErrorNotice({ error, title, onRetry, fieldsElsewhere }: ErrorNot
             <Words text={problem.message} />
           </p>
         </div>
-        {permission && <Denied permission={permission} scope={problem.metadata.scope ?? ""} />}
+        {(permission || decision) && (
+          <Denied permission={permission ?? ""} scope={problem.metadata.scope ?? ""} decision={decision} />
+        )}
         {!fieldsElsewhere && problem.fields.length > 0 && (
           <ul className="list-disc pl-4">
             {problem.fields.map(({ field, message }) => (
@@ -49,7 +54,7 @@ export function ErrorNotice({ error, title, onRetry, fieldsElsewhere }: ErrorNot
             ))}
           </ul>
         )}
-        {problem.retryAfter !== undefined && <p>Try again in {formatMillis(problem.retryAfter)}.</p>}
+        {problem.retryAfter !== undefined && <Wait milliseconds={problem.retryAfter} error={error} />}
         <div className="flex flex-wrap items-center gap-3 empty:hidden">
           {onRetry && (
             <Button size="sm" onClick={onRetry}>
@@ -69,21 +74,40 @@ export function ErrorNotice({ error, title, onRetry, fieldsElsewhere }: ErrorNot
   );
 }
 
-function Denied({ permission, scope }: { permission: string; scope: string }) {
+/** What is missing, who can give it, and why it was refused. */
+function Denied({ permission, scope, decision }: { permission: string; scope: string; decision: string | undefined }) {
   const unit = scope.startsWith("businessUnits/") ? scope.slice("businessUnits/".length) : "";
   const ask = `Please grant me ${permission}${unit ? ` in business unit ${unit}` : ""} on ${window.location.href}`;
   return (
     <div className="flex flex-col gap-2">
-      <p>
-        Needs <code>{permission}</code> {unit ? <>in business unit {unit}</> : "in the organization"}.{" "}
-        {unit ? "The owner of the business unit or a platform administrator" : "A platform administrator"} can grant it.
-      </p>
-      <div>
-        <Button size="sm" onClick={() => void navigator.clipboard.writeText(ask)}>
-          Copy a message that asks for it
-        </Button>
+      {permission && (
+        <p>
+          Needs <code className="break-all">{permission}</code>{" "}
+          {unit ? <>in business unit {unit}</> : "in the organization"}.{" "}
+          {unit ? "The owner of the business unit or a platform administrator" : "A platform administrator"} can grant
+          it.
+        </p>
+      )}
+      <div className="flex flex-wrap gap-2">
+        {permission && (
+          <Button size="sm" onClick={() => void navigator.clipboard.writeText(ask)}>
+            Copy a message that asks for it
+          </Button>
+        )}
+        {decision && <WhyDenied decision={decision} />}
       </div>
     </div>
+  );
+}
+
+/** The wait that the server asks for, counted down. Read out once, not every second. */
+function Wait({ milliseconds, error }: { milliseconds: number; error: unknown }) {
+  const left = useWait(milliseconds, error);
+  return (
+    <p>
+      <span className="sr-only">Try again in {formatMillis(milliseconds)}.</span>
+      <span aria-hidden>{left > 0 ? `Try again in ${formatMillis(left * 1_000)}.` : "You can try again now."}</span>
+    </p>
   );
 }
 

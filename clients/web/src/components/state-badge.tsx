@@ -24,7 +24,7 @@ import { cn } from "~/lib/cn";
 
 export type Tone = "waiting" | "running" | "succeeded" | "failed" | "over" | "person";
 
-interface Look {
+export interface Look {
   word: string;
   tone: Tone;
   icon: LucideIcon;
@@ -114,7 +114,11 @@ export function statesOf(kind: StateKind): { state: number; word: string }[] {
 }
 
 export function StateBadge({ kind, state }: { kind: StateKind; state: number }) {
-  const { word, tone, icon: Icon } = stateLook(kind, state);
+  return <Badge look={stateLook(kind, state)} />;
+}
+
+/** A state in a word, a colour and an icon. */
+export function Badge({ look: { word, tone, icon: Icon } }: { look: Look }) {
   return (
     <span
       data-state={word}
@@ -127,6 +131,14 @@ export function StateBadge({ kind, state }: { kind: StateKind; state: number }) 
       {word}
     </span>
   );
+}
+
+const ACTIVE = look("Active", "succeeded", CircleCheck);
+const INACTIVE = look("Inactive", "over", Ban);
+
+/** Whether somebody, or something that people belong to, can act: a person, a business unit, an organization. */
+export function ActivityBadge({ active }: { active: boolean }) {
+  return <Badge look={active ? ACTIVE : INACTIVE} />;
 }
 
 /** A thin line that moves while something runs. */

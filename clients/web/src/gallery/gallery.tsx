@@ -16,6 +16,7 @@ import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "~/gen/google
 import { Button } from "~/ui/button";
 import { Checkbox, Field, Input, Select, TextArea } from "~/ui/field";
 import { Kbd } from "~/ui/kbd";
+import { Access } from "./access";
 import { Changes } from "./changes";
 
 const KINDS: StateKind[] = ["request", "approval", "deployment", "revision", "job", "environment", "workspaceState"];
@@ -114,6 +115,7 @@ export default function Gallery() {
             error={problem("ACCESS_DENIED", Code.PermissionDenied, "You may not create requests here.", {
               permission: "business_unit:requests:create",
               scope: "businessUnits/eng",
+              decision_id: "0196f2f4-0000-7000-8000-000000000000",
             })}
           />
           <ErrorNotice
@@ -155,6 +157,7 @@ export default function Gallery() {
       <Section title="List">
         <DataTable label="Names" rows={NAMES} columns={COLUMNS} rowKey={(name) => name} compact={compact} />
       </Section>
+      <Access />
       <Changes />
     </Page>
   );

@@ -34,10 +34,26 @@ export function routeOf(name: string): Place | undefined {
       return { to: "/jobs/$job", params: { job: id } };
     case "templates":
       return { to: "/templates/$template", params: { template: id } };
+    case "users":
+      return { to: "/admin/users/$user", params: { user: id } };
+    case "invitations":
+      return { to: "/admin/users" };
+    case "roles":
+      return { to: "/admin/roles/$role", params: { role: id } };
+    case "groups":
+      return { to: "/admin/groups/$group", params: { group: id } };
+    case "teams":
+      return { to: "/admin/teams/$team", params: { team: id } };
+    case "serviceAccounts":
+      return { to: "/admin/service-accounts/$account", params: { account: id } };
+    case "ssoProviders":
+      return { to: "/admin/settings" };
+    case "signingKeys":
+      return { to: "/admin/system" };
+    case "organizations":
+      return { to: "/admin/organizations/$organization", params: { organization: id } };
     case "approvalPolicies":
     case "policies":
-    case "roles":
-    case "users":
     case "runners":
       return undefined;
     case "businessUnits":
@@ -46,6 +62,12 @@ export function routeOf(name: string): Place | undefined {
           return { to: "/b/$bu/requests/$request", params: { bu: id, request: child } };
         case "deployments":
           return { to: "/b/$bu/deployments/$deployment", params: { bu: id, deployment: child } };
+        case "groups":
+          return { to: "/b/$bu/groups/$group", params: { bu: id, group: child } };
+        case "members":
+          return { to: "/admin/users/$user", params: { user: child } };
+        case undefined:
+          return { to: "/admin/business-units/$bu", params: { bu: id } };
         case "environments":
           return { to: "/b/$bu/environments/$environment", params: { bu: id, environment: child } };
         default:

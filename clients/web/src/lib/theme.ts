@@ -2,7 +2,9 @@
 
 import { useSyncExternalStore } from "react";
 
-export type Theme = "system" | "light" | "dark";
+export const THEMES = ["system", "light", "dark"] as const;
+
+export type Theme = (typeof THEMES)[number];
 
 const KEY = "flagstone.theme";
 const listeners = new Set<() => void>();

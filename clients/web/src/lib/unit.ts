@@ -3,10 +3,10 @@
 
 import { useMutation, useQuery } from "@connectrpc/connect-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useEffect } from "react";
+import { useEffect, useMemo } from "react";
 import { queryClient } from "~/api/queries";
 import { BusinessUnitService } from "~/gen/flagstone/v1/business_unit_service_pb";
-import { UserService } from "~/gen/flagstone/v1/user_service_pb";
+import { type MyBusinessUnit, UserService } from "~/gen/flagstone/v1/user_service_pb";
 import { useMe } from "./me";
 import { idOf } from "./names";
 
@@ -41,6 +41,44 @@ export function useListParent(): string | undefined {
 /** The units one can choose from. */
 export function useUnits() {
   return useQuery(BusinessUnitService.method.listBusinessUnits, { pageSize: 200 }, { staleTime: 60_000 });
+}
+
+/** A unit that the caller reaches. */
+export interface MyUnit {
+  /** `businessUnits/{bu}`. */
+  name: string;
+  /** What people call it. */
+  label: string;
+  code: string;
+  /** The caller's role as a member; empty where they may read it without being one. */
+  role: string;
+  /** False: nothing new can be asked for in it. */
+  isActive: boolean;
+}
+
+/** The units that the caller reaches, with the role in each, by what people call them. Empty until they are known. */
+export function useMyUnits(): readonly MyUnit[] {
+  const { data } = useQuery(UserService.method.listMyBusinessUnits, { pageSize: 200 }, { staleTime: 60_000 });
+  return useMemo(() => myUnits(data?.businessUnits ?? []), [data]);
+}
+
+/** As they are shown: those one is a member of first, then by what people call them. */
+export function myUnits(units: readonly MyBusinessUnit[]): MyUnit[] {
+  return units
+    .flatMap(({ businessUnit, role }) =>
+      businessUnit
+        ? [
+            {
+              name: businessUnit.name,
+              label: businessUnit.displayName || businessUnit.code,
+              code: businessUnit.code,
+              role,
+              isActive: businessUnit.active,
+            },
+          ]
+        : [],
+    )
+    .sort((a, b) => Number(b.role !== "") - Number(a.role !== "") || a.label.localeCompare(b.label));
 }
 
 /** Chooses the unit of the lists, here and on every other device. */

@@ -82,7 +82,7 @@ export function Select({ className, ...rest }: ComponentProps<"select">) {
 export function Checkbox({ label, ...rest }: { label: ReactNode } & Omit<ComponentProps<"input">, "type">) {
   return (
     <label className="flex items-center gap-2">
-      <input type="checkbox" {...rest} className="size-4 accent-(--color-accent)" />
+      <input type="checkbox" {...rest} className="size-4 shrink-0 accent-(--color-accent)" />
       {label}
     </label>
   );

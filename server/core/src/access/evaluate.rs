@@ -2,30 +2,46 @@
 
 use chrono::{DateTime, Utc};
 
+use super::condition::Moment;
 use super::grants::{Grants, Rule, Scope};
 use super::permission::{Permission, PermissionPattern, PermissionScope};
 use super::roles::Restriction;
+use crate::tier::Tier;
 
 /// What a decision may depend on, of the object that is acted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Object {
+pub struct Object<'a> {
     /// Where it lives. An object without a business unit lives in the organization.
     pub scope: Scope,
     /// Whether the caller is its owner or requester; `None` where nobody can say, which gives nothing and hides a lot.
     pub creator_is_caller: Option<bool>,
     /// Whether its team (own, or of its service) has the caller as member; `None` for an object without a team.
     pub team_is_callers: Option<bool>,
+    /// What only conditions ask for; `None` where nobody looked.
+    pub details: Option<Details<'a>>,
 }
 
-impl Object {
+/// What conditions of bindings may ask of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Details<'a> {
+    /// Resource name.
+    pub name: &'a str,
+    pub tier: Option<Tier>,
+    /// `businessUnits/{bu}`, where it is in one.
+    pub business_unit: Option<&'a str>,
+    /// `teams/{team}`, where it has one.
+    pub team: Option<&'a str>,
+}
+
+impl Object<'_> {
     /// An object of which only the scope matters, or of which only the scope is known.
     pub const fn of(scope: Scope) -> Self {
-        Self { scope, creator_is_caller: None, team_is_callers: None }
+        Self { scope, creator_is_caller: None, team_is_callers: None, details: None }
     }
 
     /// An object that the caller creates in this call: it is the caller's own.
     pub const fn new_in(scope: Scope) -> Self {
-        Self { scope, creator_is_caller: Some(true), team_is_callers: None }
+        Self { scope, creator_is_caller: Some(true), team_is_callers: None, details: None }
     }
 }
 
@@ -87,12 +103,14 @@ pub enum Obstacle {
     OtherScope,
     /// Its time is over.
     Expired,
-    /// Its condition could not be evaluated.
+    /// Its condition does not hold, or gives no verdict.
     Condition,
     /// Its role covers only objects of the caller's teams, or without a team and created by the caller.
     OwnTeam,
     /// Its role covers only objects that the caller created.
     Own,
+    /// A switch of the organization takes the permission out of its role.
+    SwitchedOff,
 }
 
 /// What `judge` finds. No allocation: this is the path of every call.
@@ -101,15 +119,30 @@ enum Verdict<'a> {
     Denied(DenyReason, Option<&'a Rule>),
 }
 
-/// Decides whether the principal may do this to the object (rule 1). `now` judges expiry.
-pub fn decide(grants: &Grants, now: DateTime<Utc>, permission: Permission, object: Object) -> Decision<'_> {
-    match judge(grants, now, permission, object) {
+/// What to take for true of a condition that nobody can judge yet, since the object is not known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lean {
+    /// A fact that nobody knows keeps an ALLOW from matching and makes a DENY match.
+    Strict,
+    /// A condition on the object may turn out well.
+    Hopeful,
+}
+
+/// Decides whether the principal may do this to the object (rule 1).
+pub fn decide<'g, 'm>(
+    grants: &'g Grants,
+    at: impl Into<Moment<'m>>,
+    permission: Permission,
+    object: Object<'_>,
+) -> Decision<'g> {
+    let at = at.into();
+    match judge(grants, &at, permission, &object, Lean::Strict) {
         Verdict::Allowed(rule) => Decision::Allow { by: rule.map(|rule| rule.role.as_str()) },
         Verdict::Denied(reason, rule) => Decision::Deny {
             reason,
             by: rule.map(|rule| rule.role.as_str()),
             nearly: if reason == DenyReason::NoGrant {
-                near_misses(grants, now, permission, object)
+                near_misses(grants, &at, permission, &object)
             } else {
                 Vec::new()
             },
@@ -118,11 +151,13 @@ pub fn decide(grants: &Grants, now: DateTime<Utc>, permission: Permission, objec
 }
 
 /// Whether any object of the scope could be allowed: the question that comes before the object is looked up (rule 16).
-pub fn could_match(grants: &Grants, now: DateTime<Utc>, pattern: &PermissionPattern, scope: Scope) -> bool {
-    pattern
-        .permissions()
-        .iter()
-        .any(|permission| possible_objects(scope).iter().any(|object| allowed(grants, now, *permission, *object)))
+pub fn could_match<'m>(grants: &Grants, at: impl Into<Moment<'m>>, pattern: &PermissionPattern, scope: Scope) -> bool {
+    let at = at.into();
+    pattern.permissions().iter().any(|permission| {
+        possible_objects(scope)
+            .iter()
+            .any(|object| matches!(judge(grants, &at, *permission, object, Lean::Hopeful), Verdict::Allowed(_)))
+    })
 }
 
 /// One permission that is held in a scope.
@@ -131,43 +166,63 @@ pub struct Held<'a> {
     pub permission: Permission,
     /// Held only for objects of the caller's teams or that the caller created.
     pub own_team_only: bool,
+    /// Held only while a condition says so.
+    pub conditional: bool,
+    /// When it ends, where everything that gives it does.
+    pub expire_time: Option<DateTime<Utc>>,
     /// The roles that give it, sorted. Empty where every active user holds it.
     pub roles: Vec<&'a str>,
 }
 
 /// What the principal holds in a scope, in the order of the slugs. For the organization that is everything bound there
 /// and the user scope; for a unit the business-unit permissions that hold in it, wherever they are bound.
-pub fn effective(grants: &Grants, now: DateTime<Utc>, scope: Scope) -> Vec<Held<'_>> {
+pub fn effective<'g, 'm>(grants: &'g Grants, at: impl Into<Moment<'m>>, scope: Scope) -> Vec<Held<'g>> {
+    let at = at.into();
     let asked = |permission: &Permission| {
         matches!(scope, Scope::Organization) || permission.scope() == PermissionScope::BusinessUnit
     };
-    Permission::all().filter(asked).filter_map(|permission| held(grants, now, permission, scope)).collect()
+    Permission::all().filter(asked).filter_map(|permission| held(grants, &at, permission, scope)).collect()
 }
 
-fn held(grants: &Grants, now: DateTime<Utc>, permission: Permission, scope: Scope) -> Option<Held<'_>> {
-    if !could_match(grants, now, &permission.into(), scope) {
+fn held<'g>(grants: &'g Grants, at: &Moment<'_>, permission: Permission, scope: Scope) -> Option<Held<'g>> {
+    if !could_match(grants, *at, &permission.into(), scope) {
         return None;
     }
-    let foreign = Object { scope, creator_is_caller: Some(false), team_is_callers: Some(false) };
-    let mut roles: Vec<&str> = grants
-        .rules_for(scope)
-        .flat_map(|(_, rules)| rules.allows.naming(permission))
-        .filter(|rule| !rule.conditional && !rule.expired(now))
-        .map(|rule| rule.role.as_str())
-        .collect();
+    let foreign = Object { scope, creator_is_caller: Some(false), team_is_callers: Some(false), details: None };
+    let rules = |denies: bool| {
+        grants
+            .rules_for(scope)
+            .flat_map(move |(_, rules)| if denies { &rules.denies } else { &rules.allows }.naming(permission))
+            .filter(|rule| !rule.expired(at.now))
+    };
+    let mut roles: Vec<&str> = rules(false).map(|rule| rule.role.as_str()).collect();
     roles.sort_unstable();
     roles.dedup();
-    Some(Held { permission, own_team_only: !allowed(grants, now, permission, foreign), roles })
+    let given = !roles.is_empty();
+    Some(Held {
+        permission,
+        own_team_only: !matches!(judge(grants, at, permission, &foreign, Lean::Hopeful), Verdict::Allowed(_)),
+        conditional: given
+            && (rules(false).all(|rule| rule.condition.is_some()) || rules(true).any(|rule| rule.condition.is_some())),
+        expire_time: if rules(false).all(|rule| rule.expire_time.is_some()) {
+            rules(false).filter_map(|rule| rule.expire_time).max()
+        } else {
+            None
+        },
+        roles,
+    })
 }
 
 /// Whether the decision is to allow, without saying by what.
-pub(super) fn allowed(grants: &Grants, now: DateTime<Utc>, permission: Permission, object: Object) -> bool {
-    matches!(judge(grants, now, permission, object), Verdict::Allowed(_))
+pub(super) fn allowed(grants: &Grants, at: &Moment<'_>, permission: Permission, object: &Object<'_>) -> bool {
+    matches!(judge(grants, at, permission, object, Lean::Strict), Verdict::Allowed(_))
 }
 
-/// Every object that can be in a scope, as far as a decision can tell them apart; the most favourable first.
-fn possible_objects(scope: Scope) -> [Object; 6] {
-    let object = |creator, team_is_callers| Object { scope, creator_is_caller: Some(creator), team_is_callers };
+/// Every object that can be in a scope, as far as a decision without conditions can tell them apart; the most favourable
+/// first.
+fn possible_objects(scope: Scope) -> [Object<'static>; 6] {
+    let object =
+        |creator, team_is_callers| Object { scope, creator_is_caller: Some(creator), team_is_callers, details: None };
     [
         object(true, Some(true)),
         object(true, None),
@@ -179,7 +234,13 @@ fn possible_objects(scope: Scope) -> [Object; 6] {
 }
 
 /// The truth table of rule 1, row by row.
-fn judge(grants: &Grants, now: DateTime<Utc>, permission: Permission, object: Object) -> Verdict<'_> {
+fn judge<'g>(
+    grants: &'g Grants,
+    at: &Moment<'_>,
+    permission: Permission,
+    object: &Object<'_>,
+    lean: Lean,
+) -> Verdict<'g> {
     if !grants.usable {
         return Verdict::Denied(DenyReason::PrincipalInactive, None);
     }
@@ -196,17 +257,27 @@ fn judge(grants: &Grants, now: DateTime<Utc>, permission: Permission, object: Ob
         };
     }
     let lifted = grants.is_user && permission.has_own_counterpart();
+    // A condition that gives no verdict matches a DENY and not an ALLOW (rule 9).
+    let condition = |rule: &Rule, unknown: bool| match &rule.condition {
+        None => true,
+        Some(condition) if lean == Lean::Hopeful && condition.of_object => !unknown,
+        Some(condition) => condition.holds(grants.who(), at, permission, object).unwrap_or(unknown),
+    };
     for (_, rules) in grants.rules_for(object.scope) {
         let denying = rules.denies.naming(permission).find(|rule| {
-            // A condition that cannot be evaluated matches a DENY (rule 9), and so does a fact that nobody knows.
-            !rule.expired(now) && covers(rule.restriction, permission, object, lifted) != Some(false)
+            // So does a fact that nobody knows.
+            !rule.expired(at.now)
+                && covers(rule.restriction, permission, object, lifted) != Some(false)
+                && condition(rule, true)
         });
         if denying.is_some() {
             return Verdict::Denied(DenyReason::DenyBinding, denying);
         }
     }
     let allowing = grants.rules_for(object.scope).flat_map(|(_, rules)| rules.allows.naming(permission)).find(|rule| {
-        !rule.conditional && !rule.expired(now) && covers(rule.restriction, permission, object, lifted) == Some(true)
+        !rule.expired(at.now)
+            && covers(rule.restriction, permission, object, lifted) == Some(true)
+            && condition(rule, false)
     });
     match allowing {
         Some(rule) => Verdict::Allowed(Some(rule)),
@@ -230,7 +301,12 @@ fn token_contains(grants: &Grants, permission: Permission, scope: Scope) -> bool
 
 /// Whether a role's restriction covers the object (rule 8); `None` where that depends on a fact nobody knows. `lifted` is
 /// true where the caller's own objects escape OWN_TEAM (rule 7).
-fn covers(restriction: Restriction, permission: Permission, object: Object, lifted: bool) -> Option<bool> {
+pub(super) fn covers(
+    restriction: Restriction,
+    permission: Permission,
+    object: &Object<'_>,
+    lifted: bool,
+) -> Option<bool> {
     match restriction {
         Restriction::None => Some(true),
         Restriction::OwnTeam if permission.is_list_or_read() => Some(true),
@@ -244,23 +320,42 @@ fn covers(restriction: Restriction, permission: Permission, object: Object, lift
 }
 
 /// The ALLOW bindings that name the permission, with what kept each from matching.
-fn near_misses(grants: &Grants, now: DateTime<Utc>, permission: Permission, object: Object) -> Vec<NearMiss<'_>> {
-    let mut misses = Vec::new();
-    for (scope, rules) in grants.all_rules() {
-        for rule in rules.allows.naming(permission) {
-            let obstacle = if scope != Scope::Organization && scope != object.scope {
-                Obstacle::OtherScope
-            } else if rule.expired(now) {
-                Obstacle::Expired
-            } else if rule.conditional {
-                Obstacle::Condition
-            } else if rule.restriction == Restriction::Own {
-                Obstacle::Own
-            } else {
-                Obstacle::OwnTeam
-            };
-            misses.push(NearMiss { role: &rule.role, scope, obstacle });
-        }
+fn near_misses<'g>(
+    grants: &'g Grants,
+    at: &Moment<'_>,
+    permission: Permission,
+    object: &Object<'_>,
+) -> Vec<NearMiss<'g>> {
+    let lifted = grants.is_user && permission.has_own_counterpart();
+    grants
+        .all_rules()
+        .flat_map(|(scope, rules)| rules.allows.naming(permission).map(move |rule| (scope, rule)))
+        .filter_map(|(scope, rule)| {
+            let holds = rule.condition_holds(grants.who(), at, permission, object) == Some(true);
+            let covered = covers(rule.restriction, permission, object, lifted) == Some(true);
+            let obstacle = obstacle(scope, rule, at, object, holds, covered)?;
+            Some(NearMiss { role: &rule.role, scope, obstacle })
+        })
+        .collect()
+}
+
+/// What keeps a rule of a scope from matching: the first of its obstacles.
+pub(super) fn obstacle(
+    scope: Scope,
+    rule: &Rule,
+    at: &Moment<'_>,
+    object: &Object<'_>,
+    holds: bool,
+    covered: bool,
+) -> Option<Obstacle> {
+    if scope != Scope::Organization && scope != object.scope {
+        return Some(Obstacle::OtherScope);
     }
-    misses
+    if rule.expired(at.now) {
+        return Some(Obstacle::Expired);
+    }
+    if !covered {
+        return Some(if rule.restriction == Restriction::Own { Obstacle::Own } else { Obstacle::OwnTeam });
+    }
+    (!holds).then_some(Obstacle::Condition)
 }

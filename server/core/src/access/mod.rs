@@ -5,17 +5,23 @@
 //! they cannot disagree. The rules are those of the product's permissions page; their numbers are cited where they hold.
 
 mod catalogue;
+mod condition;
 mod evaluate;
+mod explain;
 mod grants;
 mod permission;
+mod persona;
 mod reach;
 mod roles;
 
-pub use evaluate::{Decision, DenyReason, Held, NearMiss, Object, Obstacle, could_match, decide, effective};
-pub use grants::{Binding, Effect, Grants, PrincipalFacts, Scope, TokenScope};
+pub use condition::{Moment, check_condition};
+pub use evaluate::{Decision, DenyReason, Details, Held, NearMiss, Object, Obstacle, could_match, decide, effective};
+pub use explain::{Explanation, RoleFacts, Step, Template, explain, least_role, smallest_change};
+pub use grants::{Binding, Effect, Grants, PrincipalFacts, Scope, TokenScope, Who};
 pub use permission::{
     Permission, PermissionInfo, PermissionPattern, PermissionScope, PermissionSet, UnknownPermission,
 };
+pub use persona::Persona;
 pub use reach::{Reach, Visible, visible};
 pub use roles::{Restriction, RoleScope, RoleTemplate, role_template, role_templates};
 

@@ -19,6 +19,8 @@ words! {
 words! {
     /// Where a role may be bound (rule 4).
     pub enum RoleScope: "role scope" {
+        /// At the default organization, for the whole installation; gives no right inside of any organization.
+        Installation = "INSTALLATION",
         /// At the organization only; may hold platform and business-unit permissions.
         Platform = "PLATFORM",
         /// In a business unit; holds business-unit permissions only.
@@ -59,15 +61,45 @@ impl RoleTemplate {
     }
 }
 
-/// The roles that ship.
-pub fn role_templates() -> [&'static RoleTemplate; 6] {
-    [&PLATFORM_ADMIN, &BU_OWNER, &SENIOR_ENGINEER, &DEVELOPER, &IT_ENGINEER, &VIEWER]
+/// The roles that ship, in the order of the permissions page.
+pub const fn role_templates() -> [&'static RoleTemplate; 12] {
+    [
+        &INSTALLATION_OPERATOR,
+        &PLATFORM_ADMIN,
+        &PLATFORM_ENGINEER,
+        &SECURITY_AUDITOR,
+        &BU_OWNER,
+        &TEAM_ADMIN,
+        &SENIOR_ENGINEER,
+        &DEVELOPER,
+        &IT_ENGINEER,
+        &PROJECT_MANAGER,
+        &SRE,
+        &VIEWER,
+    ]
 }
 
 /// A role that ships, by its id.
 pub fn role_template(id: &str) -> Option<&'static RoleTemplate> {
     role_templates().into_iter().find(|role| role.id == id)
 }
+
+static INSTALLATION_OPERATOR: RoleTemplate = RoleTemplate {
+    id: "installation-operator",
+    key: "INSTALLATION_OPERATOR",
+    display_name: "Installation operator",
+    description: "Runs the installation: its organizations, signing keys, schedules and configuration. Sees into no organization.",
+    scope: RoleScope::Installation,
+    restriction: Restriction::None,
+    includes: None,
+    holds: &[
+        "platform:organizations:{list,create,deactivate,delete}",
+        "platform:signing_keys:{list,rotate}",
+        "platform:schedules:{read,run}",
+        "platform:system:{read,manage}",
+    ],
+    except: &[],
+};
 
 static PLATFORM_ADMIN: RoleTemplate = RoleTemplate {
     id: "platform-admin",
@@ -87,6 +119,45 @@ static PLATFORM_ADMIN: RoleTemplate = RoleTemplate {
     ],
 };
 
+static PLATFORM_ENGINEER: RoleTemplate = RoleTemplate {
+    id: "platform-engineer",
+    key: "PLATFORM_ENGINEER",
+    display_name: "Platform engineer",
+    description: "Builds the platform: templates, blueprints, workflows, integrations, runners and queues; reads every business unit.",
+    scope: RoleScope::Platform,
+    restriction: Restriction::None,
+    includes: Some(&VIEWER),
+    holds: &[
+        "platform:{templates,template_access,upgrade_campaigns,blueprints,scorecards,catalog_views,workflows}:*",
+        "platform:{actions,provider_options,integrations,webhooks,runners,queues,manifests,discrepancies}:*",
+        "platform:schedules:read",
+        "platform:policies:{evaluate,simulate}",
+        "platform:system:read",
+        "business_unit:job_logs:read",
+    ],
+    except: &[],
+};
+
+static SECURITY_AUDITOR: RoleTemplate = RoleTemplate {
+    id: "security-auditor",
+    key: "SECURITY_AUDITOR",
+    display_name: "Security auditor",
+    description: "Reads everything that shows who may do what and who did what, exports and verifies it; changes nothing.",
+    scope: RoleScope::Platform,
+    restriction: Restriction::None,
+    includes: Some(&VIEWER),
+    holds: &[
+        "platform:audit:{read,export,verify}",
+        "platform:access:explain",
+        "platform:{policy_exceptions,approval_policies}:list",
+        "platform:{roles,role_bindings,groups,users}:{list,read}",
+        "business_unit:findings:read",
+        "business_unit:policy_violations:list",
+        "business_unit:reports:{read,export}",
+    ],
+    except: &[],
+};
+
 static BU_OWNER: RoleTemplate = RoleTemplate {
     id: "bu-owner",
     key: "BU_OWNER",
@@ -96,6 +167,27 @@ static BU_OWNER: RoleTemplate = RoleTemplate {
     restriction: Restriction::None,
     includes: None,
     holds: &["business_unit:*"],
+    except: &[],
+};
+
+static TEAM_ADMIN: RoleTemplate = RoleTemplate {
+    id: "team-admin",
+    key: "TEAM_ADMIN",
+    display_name: "Team admin",
+    description: "Runs what the own team owns up to staging: its services, environments, approvals and jobs; reads everything of the business unit.",
+    scope: RoleScope::BusinessUnit,
+    restriction: Restriction::OwnTeam,
+    includes: Some(&SENIOR_ENGINEER),
+    holds: &[
+        "business_unit:services:{update,archive,assign_team}",
+        "business_unit:environments:{provision,update,destroy,lock}:{development,staging}",
+        "business_unit:approvals:list",
+        "business_unit:approvals:decide:{development,staging}",
+        "business_unit:jobs:{cancel,replay}",
+        "business_unit:audit:read",
+        "business_unit:reports:read",
+        "business_unit:{slos,alerts}:manage",
+    ],
     except: &[],
 };
 
@@ -171,6 +263,48 @@ static IT_ENGINEER: RoleTemplate = RoleTemplate {
         "business_unit:workspaces:read",
         "business_unit:audit:read",
         "business_unit:reports:{read,export}",
+        "business_unit:findings:read",
+        "business_unit:policy_violations:list",
+    ],
+    except: &[],
+};
+
+static PROJECT_MANAGER: RoleTemplate = RoleTemplate {
+    id: "project-manager",
+    key: "PROJECT_MANAGER",
+    display_name: "Project manager",
+    description: "Decides the approvals that name the role and reads reports; changes no infrastructure.",
+    scope: RoleScope::BusinessUnit,
+    restriction: Restriction::None,
+    includes: Some(&VIEWER),
+    holds: &[
+        "business_unit:approvals:{list,decide_assigned}",
+        "business_unit:reports:{read,export}",
+        "business_unit:insights:read",
+    ],
+    except: &[],
+};
+
+static SRE: RoleTemplate = RoleTemplate {
+    id: "sre",
+    key: "SRE",
+    display_name: "Site reliability engineer",
+    description: "Keeps things running in every tier: drift, alerts, SLOs, freezes, jobs, workspaces and break glass.",
+    scope: RoleScope::BusinessUnit,
+    restriction: Restriction::None,
+    includes: Some(&VIEWER),
+    holds: &[
+        "business_unit:requests:create",
+        "business_unit:{drift,alerts,slos,freezes,runtime,runtime_logs}:*",
+        "business_unit:jobs:{cancel,replay}",
+        "business_unit:job_logs:read",
+        "business_unit:workspaces:{read,plan,unlock}",
+        "business_unit:approvals:{list,review_break_glass}",
+        "business_unit:approvals:break_glass:{development,staging,production}",
+        "business_unit:audit:read",
+        "business_unit:reports:{read,export}",
+        "business_unit:environments:lock:{development,staging,production}",
+        "business_unit:deployments:{retry,hold}",
         "business_unit:findings:read",
         "business_unit:policy_violations:list",
     ],

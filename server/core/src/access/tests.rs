@@ -7,6 +7,8 @@ use uuid::Uuid;
 use super::*;
 use crate::tier::Tier;
 
+mod explain;
+
 const UNITS: [Uuid; 3] = [Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3)];
 
 fn now() -> DateTime<Utc> {
@@ -22,7 +24,14 @@ fn permission(slug: &str) -> Permission {
 }
 
 fn user() -> PrincipalFacts {
-    PrincipalFacts { active: true, organization_active: true, is_user: true, token: None }
+    PrincipalFacts {
+        who: Who::new("users/ada", true, Some("ada@example.org"), &["groups/oncall".to_owned()], &[]),
+        active: true,
+        organization_active: true,
+        is_user: true,
+        token: None,
+        self_service_environments: true,
+    }
 }
 
 fn binding(role: &str, permissions: &[&str], scope: Scope) -> Binding {
@@ -63,7 +72,7 @@ fn the_truth_table_holds_in_every_row() {
             permissions: [if carries { asked } else { other }].into_iter().collect(),
             units: Some(vec![UNITS[usize::from(!for_unit)]]),
         };
-        let facts = PrincipalFacts { active, organization_active, is_user: true, token: Some(token) };
+        let facts = PrincipalFacts { active, organization_active, token: Some(token), ..user() };
         let mut bindings = vec![binding("bystander", &[other.slug()], home)];
         if denied {
             bindings.push(Binding { effect: Effect::Deny, ..binding("denier", &[asked.slug()], home) });
@@ -136,20 +145,96 @@ fn expiry_ends_a_binding_at_its_time() {
     }
 }
 
-#[test]
-fn a_condition_gives_nothing_and_takes_all() {
-    let asked = permission("business_unit:jobs:read");
-    let home = Scope::Unit(UNITS[0]);
+/// What a condition says of an object, decided through a binding of either effect.
+fn condition(source: &str, at: Moment<'_>, slug: &str, object: Object<'_>) -> (bool, bool) {
     let conditional =
-        |effect| Binding { condition: Some("true".to_owned()), effect, ..binding("picky", &[asked.slug()], home) };
-    let grants = Grants::compile(user(), vec![conditional(Effect::Allow)]);
-    let Decision::Deny { reason: DenyReason::NoGrant, nearly, .. } = decide(&grants, now(), asked, Object::of(home))
-    else {
-        panic!("a condition that cannot be evaluated must not allow");
+        |effect| Binding { condition: Some(source.to_owned()), effect, ..binding("picky", &[slug], object.scope) };
+    let gives = Grants::compile(user(), vec![conditional(Effect::Allow)]);
+    let takes = Grants::compile(user(), vec![conditional(Effect::Deny), binding("giver", &[slug], object.scope)]);
+    let allows = |grants: &Grants| decide(grants, at, permission(slug), object).is_allow();
+    (allows(&gives), !allows(&takes))
+}
+
+#[test]
+fn a_binding_is_there_where_its_condition_holds() {
+    let at = Moment { now: now(), ip: Some("10.1.2.3") };
+    let details = Details {
+        name: "businessUnits/a/deployments/web",
+        tier: Some(Tier::Staging),
+        business_unit: Some("businessUnits/a"),
+        team: Some("teams/core"),
     };
-    assert_eq!(nearly, [NearMiss { role: "picky", scope: home, obstacle: Obstacle::Condition }]);
-    let grants = Grants::compile(user(), vec![conditional(Effect::Deny), binding("giver", &[asked.slug()], home)]);
-    assert_eq!(reason(&decide(&grants, now(), asked, Object::of(home))), Some(DenyReason::DenyBinding));
+    let object = Object { details: Some(details), ..Object::new_in(Scope::Unit(UNITS[0])) };
+    let update = "business_unit:deployments:update:staging";
+    for (source, expected) in [
+        ("object.tier == 'STAGING' && object.team == 'teams/core' && object.business_unit == 'businessUnits/a'", true),
+        ("object.type == 'deployments' && object.own && object.name.endsWith('/web')", true),
+        ("object.tier == 'PRODUCTION'", false),
+        ("principal.name == 'users/ada' && principal.kind == 'USER' && 'groups/oncall' in principal.groups", true),
+        ("principal.email.endsWith('@example.com')", false),
+        ("size(principal.teams) == 0", true),
+        ("cidrContains('10.0.0.0/8', network.cidr) && network.ip == '10.1.2.3'", true),
+        ("cidrContains('192.168.0.0/16', network.cidr)", false),
+        ("time.now > '2027-01-15T07:59:59Z' && time.year == 2027 && time.weekday == 5 && time.hour == 8", true),
+        ("time.hour >= 9", false),
+    ] {
+        assert_eq!(check_condition(source), Ok(()), "{source}");
+        assert_eq!(condition(source, at, update, object), (expected, expected), "{source}");
+    }
+}
+
+#[test]
+fn a_condition_without_verdict_gives_nothing_and_takes_all() {
+    let home = Object::of(Scope::Unit(UNITS[0]));
+    for (source, slug) in [
+        // Not an expression, not a verdict, not there, and more than a list knows.
+        ("object.", "business_unit:jobs:cancel"),
+        ("'yes'", "business_unit:jobs:cancel"),
+        ("object.own", "business_unit:jobs:cancel"),
+        ("network.ip != ''", "business_unit:jobs:cancel"),
+        ("object.tier != 'PRODUCTION'", "business_unit:jobs:cancel"),
+        ("object.name != ''", "business_unit:jobs:read"),
+    ] {
+        assert_eq!(condition(source, now().into(), slug, home), (false, true), "{source}");
+    }
+    let named = Details { name: "jobs/1", tier: None, business_unit: None, team: None };
+    let object = Object { details: Some(named), ..home };
+    assert_eq!(condition("object.name != ''", now().into(), "business_unit:jobs:read", object), (false, true));
+    assert_eq!(condition("object.name != ''", now().into(), "business_unit:jobs:cancel", object), (true, true));
+}
+
+#[test]
+fn a_condition_on_the_object_may_hold_before_the_object_is_known() {
+    let cancel = permission("business_unit:jobs:cancel");
+    let home = Scope::Unit(UNITS[0]);
+    for (source, could) in
+        [("object.tier == 'PRODUCTION'", true), ("time.hour > 25", false), ("network.ip == ''", false)]
+    {
+        let picky = Binding { condition: Some(source.to_owned()), ..binding("picky", &[cancel.slug()], home) };
+        let grants = Grants::compile(user(), vec![picky.clone()]);
+        assert_eq!(could_match(&grants, now(), &cancel.into(), home), could, "{source}");
+        let denier = Binding { effect: Effect::Deny, ..picky };
+        let grants = Grants::compile(user(), vec![denier, binding("giver", &[cancel.slug()], home)]);
+        // `network.ip` is not known, so that the DENY stands whatever the object is.
+        assert_eq!(could_match(&grants, now(), &cancel.into(), home), source != "network.ip == ''", "{source}");
+    }
+}
+
+#[test]
+fn a_switch_takes_provisioning_from_developers() {
+    let slug = "business_unit:jobs:read";
+    let facts = PrincipalFacts { self_service_environments: false, ..user() };
+    for role in ["developer", "senior-engineer", "team-admin", "bu-owner"] {
+        for permission in Permission::all().filter(|permission| permission.scope() == PermissionScope::BusinessUnit) {
+            let info = permission.info();
+            let provisions = (info.resource, info.action) == ("environments", "provision");
+            let expected = provisions && matches!(role, "developer" | "senior-engineer");
+            assert_eq!(facts.switched_off(role, permission), expected, "{role} {permission}");
+            assert!(!user().switched_off(role, permission));
+        }
+    }
+    let grants = Grants::compile(facts, vec![binding("developer", &[slug], Scope::Unit(UNITS[0]))]);
+    assert!(decide(&grants, now(), permission(slug), Object::of(Scope::Unit(UNITS[0]))).is_allow());
 }
 
 #[test]
@@ -157,7 +242,7 @@ fn a_developer_changes_what_is_the_teams_or_without_a_team_and_own() {
     let home = Scope::Unit(UNITS[0]);
     let grants = Grants::compile(user(), vec![shipped("developer", home)]);
     let allows = |slug: &str, creator: Option<bool>, team: Option<bool>| {
-        let object = Object { scope: home, creator_is_caller: creator, team_is_callers: team };
+        let object = Object { scope: home, creator_is_caller: creator, team_is_callers: team, details: None };
         decide(&grants, now(), permission(slug), object).is_allow()
     };
     let update = "business_unit:deployments:update:development";
@@ -177,7 +262,7 @@ fn an_own_permission_lifts_the_team_restriction_for_own_objects_of_users() {
     let home = Scope::Unit(UNITS[0]);
     let asked = permission("business_unit:jobs:cancel");
     let restricted = Binding { restriction: Restriction::OwnTeam, ..binding("r", &[asked.slug()], home) };
-    let own = Object { scope: home, creator_is_caller: Some(true), team_is_callers: Some(false) };
+    let own = Object { scope: home, creator_is_caller: Some(true), team_is_callers: Some(false), details: None };
     let foreign = Object { creator_is_caller: Some(false), ..own };
     let grants = Grants::compile(user(), vec![restricted.clone()]);
     assert!(decide(&grants, now(), asked, own).is_allow());
@@ -202,7 +287,7 @@ fn the_user_scope_is_held_by_every_user_and_by_nothing_else() {
         ]
     };
     let person = Grants::compile(user(), bindings());
-    let own = Object { scope: home, creator_is_caller: Some(true), team_is_callers: None };
+    let own = Object { scope: home, creator_is_caller: Some(true), team_is_callers: None, details: None };
     assert_eq!(decide(&person, now(), profile, Object::of(Scope::Organization)), Decision::Allow { by: None });
     assert!(decide(&person, now(), own_requests, own).is_allow());
     assert!(!decide(&person, now(), own_requests, Object { creator_is_caller: Some(false), ..own }).is_allow());
@@ -242,7 +327,7 @@ fn an_explanation_names_what_nearly_matched() {
             binding("unrelated", &["business_unit:jobs:read"], home),
         ],
     );
-    let object = Object { scope: home, creator_is_caller: Some(false), team_is_callers: Some(false) };
+    let object = Object { scope: home, creator_is_caller: Some(false), team_is_callers: Some(false), details: None };
     let Decision::Deny { nearly, .. } = decide(&grants, now(), asked, object) else { panic!("nothing matches") };
     let obstacles: Vec<(&str, Obstacle)> = nearly.iter().map(|miss| (miss.role, miss.obstacle)).collect();
     assert_eq!(
@@ -267,7 +352,14 @@ fn lists_see_all_units_but_the_denied_one_and_own_objects_everywhere() {
         ],
     );
     let visible = visible(&grants, now(), &[list.into(), permission("user:deployments:list:own").into()]);
-    assert_eq!(visible, Visible { others: Reach::AllExcept(vec![UNITS[1]]), own: Reach::AllExcept(vec![]) });
+    assert_eq!(
+        visible,
+        Visible {
+            others: Reach::AllExcept(vec![UNITS[1]]),
+            own: Reach::AllExcept(vec![]),
+            unowned: Reach::AllExcept(vec![UNITS[1]]),
+        }
+    );
     let nobody = Grants::compile(user(), vec![]);
     assert!(super::visible(&nobody, now(), &[list.into()]).is_nothing());
 }
@@ -304,6 +396,19 @@ fn scopes() -> impl Strategy<Value = Scope> {
     prop_oneof![Just(Scope::Organization), prop::sample::select(UNITS.to_vec()).prop_map(Scope::Unit)]
 }
 
+/// Some hold, some do not, some depend on the object, some give no verdict.
+const CONDITIONS: [&str; 9] = [
+    "true",
+    "time.hour == 9",
+    "object.own",
+    "!object.own",
+    "object.type == 'deployments'",
+    "object.tier == 'PRODUCTION'",
+    "has(object.team)",
+    "principal.absent == 1",
+    "network.ip == '10.0.0.1' || 'groups/oncall' in principal.groups",
+];
+
 fn bindings() -> impl Strategy<Value = Binding> {
     let all: Vec<&str> = Permission::all().map(Permission::slug).collect();
     (
@@ -311,14 +416,14 @@ fn bindings() -> impl Strategy<Value = Binding> {
         scopes(),
         prop::sample::select(Restriction::ALL.to_vec()),
         prop::bool::weighted(0.3),
-        prop::bool::weighted(0.1),
+        prop::option::weighted(0.15, prop::sample::select(CONDITIONS.to_vec())),
         prop::option::weighted(0.3, -1_i64..=1),
         "[a-c]",
     )
-        .prop_map(|(slugs, scope, restriction, deny, conditional, expiry, role)| Binding {
+        .prop_map(|(slugs, scope, restriction, deny, condition, expiry, role)| Binding {
             restriction,
             effect: if deny { Effect::Deny } else { Effect::Allow },
-            condition: conditional.then(|| "true".to_owned()),
+            condition: condition.map(ToOwned::to_owned),
             expire_time: expiry.map(seconds_later),
             ..binding(&role, &slugs, scope)
         })
@@ -330,7 +435,7 @@ fn principals() -> impl Strategy<Value = PrincipalFacts> {
         (prop::sample::subsequence(all, 20..=43), prop::option::of(prop::sample::subsequence(UNITS.to_vec(), 0..3)))
             .prop_map(|(permissions, units)| TokenScope { permissions: permissions.into_iter().collect(), units });
     (prop::bool::weighted(0.95), any::<bool>(), prop::option::weighted(0.3, token))
-        .prop_map(|(active, is_user, token)| PrincipalFacts { active, organization_active: true, is_user, token })
+        .prop_map(|(active, is_user, token)| PrincipalFacts { active, is_user, token, ..user() })
 }
 
 fn facts() -> [(Option<bool>, Option<bool>); 9] {
@@ -338,11 +443,22 @@ fn facts() -> [(Option<bool>, Option<bool>); 9] {
     std::array::from_fn(|index| (values[index / 3], values[index % 3]))
 }
 
+fn details(scope: Scope, team: Option<bool>) -> Option<Details<'static>> {
+    let business_unit = (scope != Scope::Organization).then_some("businessUnits/a");
+    let tier = team.map(|own| if own { Tier::Production } else { Tier::Staging });
+    team.map(|_| Details { name: "things/one", tier, business_unit, team: Some("teams/core") })
+}
+
 /// Every object there is, as far as decisions can tell: two units that grants may name, one that none does, and none.
-fn objects() -> Vec<Object> {
+fn objects() -> Vec<Object<'static>> {
     let scopes = [Scope::Organization, Scope::Unit(UNITS[0]), Scope::Unit(UNITS[1]), Scope::Unit(Uuid::from_u128(99))];
     let with_facts = |scope| {
-        facts().map(|(creator_is_caller, team_is_callers)| Object { scope, creator_is_caller, team_is_callers })
+        facts().map(|(creator_is_caller, team_is_callers)| Object {
+            scope,
+            creator_is_caller,
+            team_is_callers,
+            details: details(scope, team_is_callers),
+        })
     };
     scopes.into_iter().flat_map(with_facts).collect()
 }
@@ -370,9 +486,8 @@ proptest! {
         for asked in Permission::all().filter(|asked| asked.is_list_or_read()) {
             let visible = visible(&grants, now(), &[asked.into()]);
             for object in objects() {
-                let Some(creator) = object.creator_is_caller else { continue };
                 prop_assert_eq!(
-                    visible.shows(object.scope, creator),
+                    visible.shows(object.scope, object.creator_is_caller),
                     decide(&grants, now(), asked, object).is_allow(),
                     "{} {:?} {:?}", asked, object, visible
                 );
@@ -386,8 +501,7 @@ proptest! {
         for asked in Permission::all().filter(|asked| !asked.is_list_or_read()) {
             let visible = visible(&grants, now(), &[asked.into()]);
             for object in objects() {
-                let Some(creator) = object.creator_is_caller else { continue };
-                if visible.shows(object.scope, creator) {
+                if visible.shows(object.scope, object.creator_is_caller) {
                     prop_assert!(decide(&grants, now(), asked, object).is_allow(), "{asked} {object:?}");
                 }
             }
@@ -413,7 +527,10 @@ proptest! {
                     .filter(|object| object.scope == scope && object.creator_is_caller.is_some())
                     .map(|object| decide(&grants, now(), asked, object).is_allow())
                     .collect();
-                prop_assert_eq!(in_list.is_some(), allows.iter().any(|allowed| *allowed), "{}", asked);
+                // A condition on the object may hold for an object that is none of these.
+                    let conditional = in_list.is_some_and(|held| held.conditional);
+                    prop_assert!(conditional || in_list.is_some() == allows.iter().any(|allowed| *allowed), "{}", asked);
+                    prop_assert!(in_list.is_some() || !allows.iter().any(|allowed| *allowed), "{}", asked);
                 if let Some(held) = in_list {
                     if allows.iter().all(|allowed| *allowed) {
                         prop_assert!(!held.own_team_only);

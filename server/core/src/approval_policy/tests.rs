@@ -3,7 +3,7 @@
 use super::*;
 
 fn facts(kind: RequestKind, tier: Tier, plan: Option<Summary>) -> RequestFacts<'static> {
-    RequestFacts { kind, tier, template: "aws-s3", business_unit: "sandbox", plan }
+    RequestFacts { kind, tier, template: "aws-s3", business_unit: "sandbox", plan, is_agents: false }
 }
 
 const HARMLESS: Summary = Summary { add: 2, change: 1, destroy: 0, replace: 0 };

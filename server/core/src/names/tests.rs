@@ -26,6 +26,8 @@ fn every_kind_reads_and_displays_its_form() {
     round_trips::<JobName>(&format!("jobs/{ID}"));
     round_trips::<RunnerName>("runners/embedded");
     round_trips::<UserName>("users/0.a_b-c");
+    round_trips::<SessionName>(&format!("users/ada/sessions/{ID}"));
+    round_trips::<InvitationName>(&format!("invitations/{ID}"));
     round_trips::<ServiceAccountName>("serviceAccounts/ci");
     round_trips::<RoleName>("roles/it-engineer");
     round_trips::<AuditEventName>(&format!("auditEvents/{ID}"));

@@ -20,7 +20,10 @@ pages! {
 }
 
 fn matching<'q>(query: &'q ListQuery<'q>, branch: &'q Branch) -> Result<business_units::BoxedQuery<'q, Pg>, Error> {
-    let select = business_units::table.filter(business_units::organization_id.eq(query.organization_id)).into_boxed();
+    let select = business_units::table
+        .filter(business_units::organization_id.eq(query.organization_id))
+        .filter(business_units::delete_time.is_null())
+        .into_boxed();
     let select = in_units!(select, branch, business_units::id);
     Ok(match condition::of(query, comparison)? {
         Some(condition) => select.filter(condition),

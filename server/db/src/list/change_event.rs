@@ -28,6 +28,7 @@ fn matching<'q>(query: &'q ListQuery<'q>, branch: &'q Branch) -> Result<change_e
         Units::One(unit) => select.filter(change_events::business_unit_id.eq(*unit)),
         Units::In(units) => select.filter(change_events::business_unit_id.eq_any(units)),
         Units::NotIn(units) => select.filter(change_events::business_unit_id.ne_all(units)),
+        Units::Outside => select.filter(change_events::business_unit_id.is_null()),
     };
     Ok(match condition::of(query, comparison)? {
         Some(condition) => select.filter(condition),

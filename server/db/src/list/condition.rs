@@ -101,7 +101,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Whether `=` is meant, after NOT.
-    const fn is_equal(self) -> bool {
+    pub(super) const fn is_equal(self) -> bool {
         matches!(self.op, Op::Equal | Op::Has) != self.negated
     }
 
@@ -150,6 +150,27 @@ impl<'a> Comparison<'a> {
         })
     }
 
+    /// A point in time that may never come: then it is later than all others.
+    pub(super) fn time_or_never<T: Table + 'a, C: ColumnOf<T, Nullable<Timestamptz>>>(
+        self,
+        column: C,
+    ) -> Result<'a, T> {
+        let Value::Time(time) = self.value else { return self.unfit() };
+        let time: DateTime<Utc> = *time;
+        Ok(match (self.op, self.negated) {
+            (Op::Less, false) | (Op::GreaterOrEqual, true) => Box::new(column.lt(time).assume_not_null()),
+            (Op::LessOrEqual, false) | (Op::Greater, true) => Box::new(column.le(time).assume_not_null()),
+            (Op::Greater, false) | (Op::LessOrEqual, true) => {
+                Box::new(column.is_null().or(column.gt(time).assume_not_null()))
+            }
+            (Op::GreaterOrEqual, false) | (Op::Less, true) => {
+                Box::new(column.is_null().or(column.ge(time).assume_not_null()))
+            }
+            (Op::Equal | Op::Has, false) | (Op::NotEqual, true) => Box::new(column.eq(time).assume_not_null()),
+            (Op::NotEqual, false) | (Op::Equal | Op::Has, true) => Box::new(column.is_distinct_from(time)),
+        })
+    }
+
     /// A resource name, stored as the row's id.
     pub(super) fn id<T: Table + 'a, C: ColumnOf<T, SqlUuid>>(self, column: C) -> Result<'a, T> {
         Ok(match (self.named()?, self.is_equal()) {
@@ -188,8 +209,29 @@ impl<'a> Comparison<'a> {
         })
     }
 
+    /// A whole number that no column of the table holds: how it is compared, and whether the comparison is inverted.
+    pub(super) fn number(self) -> std::result::Result<(Op, i64, bool), Error> {
+        match self.value {
+            Value::Int(value) => Ok((self.op, *value, self.negated)),
+            _ => Err(CoreError::internal(format!("`{}` holds numbers", self.field)).into()),
+        }
+    }
+
+    /// A text that is looked for in several columns: the condition on each.
+    pub(super) fn search<T: 'a, C: ColumnOf<T, Text>>(self, column: C) -> Result<'a, T> {
+        match self.value {
+            Value::Text(text) => Ok(Box::new(column.ilike(containing(text)))),
+            _ => self.unfit(),
+        }
+    }
+
+    /// Whether what is searched for is meant, or excluded.
+    pub(super) const fn is_meant(self) -> bool {
+        self.is_equal()
+    }
+
     /// The row that the resource name means; `None` where there is none.
-    fn named(self) -> std::result::Result<Option<Uuid>, Error> {
+    pub(super) fn named(self) -> std::result::Result<Option<Uuid>, Error> {
         match self.value {
             Value::Text(name) => Ok(self.names.id(name)),
             _ => Err(CoreError::internal(format!("`{}` holds names", self.field)).into()),

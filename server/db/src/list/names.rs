@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::Connection;
 use crate::error::Error;
-use crate::schema::{deployments, environments, requests, roles, templates, users};
+use crate::schema::{deployments, environments, groups, requests, roles, service_accounts, templates, users};
 
 /// People by username.
 pub async fn users(
@@ -39,6 +39,43 @@ pub async fn roles(
         .filter(roles::organization_id.eq(organization_id))
         .filter(roles::slug.eq_any(slugs))
         .select((roles::slug, roles::id))
+        .load(&mut conn)
+        .await?)
+}
+
+/// Groups by unit and id; without a unit where they are of the organization. Each is answered as `(unit, id, row id)`; the
+/// answer may hold ones that were not asked for, which combine the unit of one with the id of another.
+pub async fn groups(
+    mut conn: &Connection,
+    organization_id: Uuid,
+    wanted: &[(Option<Uuid>, String)],
+) -> Result<Vec<(Option<Uuid>, String, Uuid)>, Error> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let units = wanted.iter().filter_map(|(unit, _)| *unit);
+    Ok(groups::table
+        .filter(groups::organization_id.eq(organization_id))
+        .filter(groups::business_unit_id.is_null().or(groups::business_unit_id.eq_any(units)))
+        .filter(groups::slug.eq_any(wanted.iter().map(|(_, slug)| slug)))
+        .select((groups::business_unit_id, groups::slug, groups::id))
+        .load(&mut conn)
+        .await?)
+}
+
+/// Service accounts by id.
+pub async fn service_accounts(
+    mut conn: &Connection,
+    organization_id: Uuid,
+    slugs: &[String],
+) -> Result<Vec<(String, Uuid)>, Error> {
+    if slugs.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(service_accounts::table
+        .filter(service_accounts::organization_id.eq(organization_id))
+        .filter(service_accounts::slug.eq_any(slugs))
+        .select((service_accounts::slug, service_accounts::id))
         .load(&mut conn)
         .await?)
 }

@@ -13,7 +13,8 @@ const MAX_UNIT_BRANCHES: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Branch {
     pub units: Units,
-    /// `Some(true)` for what the caller created, `Some(false)` for what others did, `None` for both.
+    /// `Some(true)` for what the caller created, `Some(false)` for what others did, `None` for both. In the audit, whose
+    /// events nobody owns, `Some(true)` stands for those of the caller's teams.
     pub own: Option<bool>,
 }
 
@@ -26,11 +27,16 @@ pub enum Units {
     In(Vec<Uuid>),
     /// Every one but these, and what is in none.
     NotIn(Vec<Uuid>),
+    /// None: what is of the organization itself.
+    Outside,
 }
 
 impl Branch {
     /// Everything: for lists whose door has settled who may see them.
     pub const ALL: Self = Self { units: Units::Any, own: None };
+
+    /// What is of the organization itself, whose door has settled who may see it.
+    pub const OUTSIDE: Self = Self { units: Units::Outside, own: None };
 
     /// The branches of a list over objects that somebody created: of one unit, or of all where `unit` is `None`.
     pub fn of(visible: &Visible, unit: Option<Uuid>) -> Vec<Self> {
@@ -43,9 +49,10 @@ impl Branch {
         branches
     }
 
-    /// The branches of a list over objects that belong to nobody: what the caller sees of others' objects.
+    /// The branches of a list over objects of which the list does not know who created them.
     pub fn of_unowned(visible: &Visible, unit: Option<Uuid>) -> Vec<Self> {
-        Self::of(&Visible { own: visible.others.clone(), others: visible.others.clone() }, unit)
+        let unowned = || visible.unowned.clone();
+        Self::of(&Visible { own: unowned(), others: unowned(), unowned: unowned() }, unit)
     }
 }
 
@@ -100,10 +107,22 @@ macro_rules! in_units {
             crate::list::scope::Units::One(unit) => $select.filter($units.eq(*unit)),
             crate::list::scope::Units::In(units) => $select.filter($units.eq_any(units)),
             crate::list::scope::Units::NotIn(units) => $select.filter($units.ne_all(units)),
+            crate::list::scope::Units::Outside => $select.filter($units.is_null()),
         }
     };
 }
 pub(super) use in_units;
+
+/// Like [`in_units`], for a table that also has rows without a unit.
+macro_rules! in_units_or_none {
+    ($select:expr, $branch:expr, $units:expr) => {
+        match &$branch.units {
+            crate::list::scope::Units::NotIn(units) => $select.filter($units.is_null().or($units.ne_all(units))),
+            _ => crate::list::scope::in_units!($select, $branch, $units),
+        }
+    };
+}
+pub(super) use in_units_or_none;
 
 #[cfg(test)]
 mod tests {
@@ -123,6 +142,7 @@ mod tests {
                 (Units::One(one), unit) => unit == Some(*one),
                 (Units::In(units), unit) => unit.is_some_and(|unit| units.contains(&unit)),
                 (Units::NotIn(units), unit) => unit.is_none_or(|unit| !units.contains(&unit)),
+                (Units::Outside, unit) => unit.is_none(),
             };
             in_units && self.own.is_none_or(|own| own == is_own)
         }
@@ -142,13 +162,13 @@ mod tests {
         /// The branches show what the evaluator says, each object once.
         #[test]
         fn branches_cut_what_is_visible(own in reaches(), others in reaches(), parent in prop::option::of(0..14_u128)) {
-            let (visible, parent) = (Visible { others, own }, parent.map(unit));
+            let (visible, parent) = (Visible { unowned: others.clone(), others, own }, parent.map(unit));
             let branches = Branch::of(&visible, parent);
             let scopes = (0..14).map(|number| Scope::Unit(unit(number))).chain([Scope::Organization]);
             for scope in scopes {
                 for is_own in [true, false] {
                     let within = parent.is_none_or(|parent| scope == Scope::Unit(parent));
-                    let expected = usize::from(within && visible.shows(scope, is_own));
+                    let expected = usize::from(within && visible.shows(scope, Some(is_own)));
                     let shown = branches.iter().filter(|branch| branch.shows(scope, is_own)).count();
                     prop_assert_eq!(shown, expected, "{:?} {} in {:?}", scope, is_own, branches);
                 }
@@ -158,7 +178,8 @@ mod tests {
 
     #[test]
     fn a_member_sees_the_unit_and_what_is_theirs_elsewhere() {
-        let visible = Visible { others: Reach::Only(vec![unit(1)]), own: Reach::AllExcept(Vec::new()) };
+        let here = Reach::Only(vec![unit(1)]);
+        let visible = Visible { others: here.clone(), own: Reach::AllExcept(Vec::new()), unowned: here };
         assert_eq!(
             Branch::of(&visible, None),
             [

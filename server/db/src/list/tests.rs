@@ -50,6 +50,7 @@ fn query<'a>(order: Order, names: &'a Names, branches: &'a [Branch]) -> ListQuer
     ListQuery {
         organization_id: ORGANIZATION,
         caller_id: CALLER,
+        team_ids: &[],
         parent_id: None,
         branches,
         sights: &[],

@@ -1,9 +1,12 @@
 // One audit event beside the list: who, what, from where, and what it changed.
 
+import { Code } from "@connectrpc/connect";
 import { useQuery } from "@connectrpc/connect-query";
 import { skipToken } from "@tanstack/react-query";
 import { X } from "lucide-react";
-import { useEffect, useRef } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
+import { problemOf } from "~/api/errors";
+import { useChecks } from "~/components/access/use-checks";
 import { CopyButton } from "~/components/copy-button";
 import { EffectsPreview } from "~/components/effects-preview";
 import { ErrorNotice } from "~/components/error-notice";
@@ -12,29 +15,33 @@ import { Facts, Skeleton } from "~/components/page";
 import { PrincipalChip } from "~/components/principal-chip";
 import { ResourceName } from "~/components/resource-name";
 import { ValuesView } from "~/components/values";
-import { type AuditEvent, AuditService } from "~/gen/flagstone/v1/audit_service_pb";
-import { preciseTime } from "~/lib/audit-export";
-import { quoted } from "~/lib/filter";
-import { formatDuration } from "~/lib/format";
+import { type AuditEvent, AuditOutcome, AuditService } from "~/gen/flagstone/v1/audit_service_pb";
+import { formatDuration, formatNumber } from "~/lib/format";
 import { idOf } from "~/lib/names";
-import { IconButton } from "~/ui/button";
+import { Button, IconButton } from "~/ui/button";
 import { OutcomeMark, originWord } from "./audit-list";
 
-/** An event in the address: its time finds it, wherever in the list it is, and its id tells it from others of then. */
-export function eventKey({ name, time }: AuditEvent): string {
-  return `${time ? preciseTime(time) : ""}_${idOf(name)}`;
+// Few events are looked into so far.
+const AuditDiff = lazy(() => import("./audit-diff"));
+const Denial = lazy(() => import("./denial"));
+const EventProof = lazy(() => import("./event-proof"));
+
+const VERIFY = "platform:audit:verify";
+
+/** An event in the address: its id, which for a denial is the decision id. */
+export function eventKey({ name }: AuditEvent): string {
+  return idOf(name);
 }
 
-/** The event of a key: from the rows that are there, or asked for by its time. */
+/** The event of a key: from the rows that are there, or asked for. */
 export function useEvent(key: string | undefined, rows: readonly AuditEvent[]) {
-  const [time = "", id = ""] = (key ?? "").split("_");
-  const shown = key === undefined ? undefined : rows.find(({ name }) => idOf(name) === id);
+  const shown = key === undefined ? undefined : rows.find(({ name }) => idOf(name) === key);
   const query = useQuery(
-    AuditService.method.listAuditEvents,
-    key === undefined || shown ? skipToken : { pageSize: 200, filter: `time = ${quoted(time)}` },
+    AuditService.method.getAuditEvent,
+    key === undefined || shown ? skipToken : { name: `auditEvents/${key}` },
   );
-  const found = shown ?? query.data?.auditEvents.find(({ name }) => idOf(name) === id);
-  return { event: found, error: query.error, isMissing: !found && query.data !== undefined };
+  const isMissing = query.error != null && problemOf(query.error).code === Code.NotFound;
+  return { event: shown ?? query.data, error: isMissing ? undefined : query.error, isMissing };
 }
 
 export function AuditEventPanel({
@@ -69,7 +76,7 @@ export function AuditEventPanel({
           <X />
         </IconButton>
       </div>
-      {event && <EventContent event={event} />}
+      {event && <EventContent key={event.name} event={event} />}
       {!event && error != null && <ErrorNotice error={error} title="The event could not be read" />}
       {isMissing && <p>This event is not there, or you may not read it.</p>}
       {!event && error == null && !isMissing && <Skeleton />}
@@ -79,6 +86,8 @@ export function AuditEventPanel({
 
 function EventContent({ event }: { event: AuditEvent }) {
   const { effects, details = {} } = event;
+  const [isComparing, setIsComparing] = useState(false);
+  const reason = useChecks([{ permission: VERIFY, object: "" }]).reason(VERIFY, "");
   return (
     <div className="flex flex-col gap-5">
       <Facts
@@ -86,9 +95,11 @@ function EventContent({ event }: { event: AuditEvent }) {
           ["Time", <ExactTime key="time" time={event.time} />],
           ["Outcome", <OutcomeMark key="outcome" outcome={event.outcome} />],
           ["Principal", <PrincipalChip key="principal" name={event.principal} />],
+          event.onBehalfOf !== "" && ["On behalf of", <PrincipalChip key="behalf" name={event.onBehalfOf} />],
           ["Object", event.object ? <ResourceName key="object" name={event.object} copy /> : "None"],
           ["Object type", event.objectType],
           event.businessUnit !== "" && ["Business unit", idOf(event.businessUnit)],
+          event.team !== "" && ["Team", <ResourceName key="team" name={event.team} />],
           ["Origin", originWord(event.origin)],
           ["IP address", event.ip || "None"],
           [
@@ -112,6 +123,7 @@ function EventContent({ event }: { event: AuditEvent }) {
               <CopyButton text={event.name} label="Copy the name of the event" />
             </span>,
           ],
+          ["Sealed", event.seq > 0n ? `As entry ${formatNumber(event.seq)}` : "Not yet: it takes up to two seconds"],
         ]}
       />
       {Object.keys(details).length > 0 && (
@@ -121,8 +133,59 @@ function EventContent({ event }: { event: AuditEvent }) {
         </section>
       )}
       {effects && effects.changes.length + effects.approvals.length + effects.jobs.length > 0 && (
-        <EffectsPreview effects={effects} />
+        <div className="flex flex-col gap-2">
+          <EffectsPreview effects={effects} />
+          {effects.changes.length > 0 && (
+            <div>
+              <Button size="sm" aria-haspopup="dialog" onClick={() => setIsComparing(true)}>
+                Compare before and after
+              </Button>
+            </div>
+          )}
+        </div>
+      )}
+      {event.outcome === AuditOutcome.DENIED && (
+        <OnDemand title="Why it was denied" action="Explain this denial">
+          <Denial event={event.name} />
+        </OnDemand>
+      )}
+      {event.seq > 0n && (
+        <OnDemand title="Proof" action="Check the proof of this event" reason={reason}>
+          <EventProof event={event.name} />
+        </OnDemand>
+      )}
+      {isComparing && effects && (
+        <Suspense>
+          <AuditDiff effects={effects} action={event.action} onClose={() => setIsComparing(false)} />
+        </Suspense>
       )}
     </div>
+  );
+}
+
+/** What is asked for only when somebody wants to know. */
+function OnDemand({
+  title,
+  action,
+  reason,
+  children,
+}: {
+  title: string;
+  action: string;
+  reason?: string | undefined;
+  children: ReactNode;
+}) {
+  const [isOpen, setIsOpen] = useState(false);
+  return (
+    <section aria-label={title} className="flex flex-col items-start gap-2">
+      <h3 className="font-semibold">{title}</h3>
+      {isOpen ? (
+        <Suspense fallback={<Skeleton lines={3} />}>{children}</Suspense>
+      ) : (
+        <Button size="sm" reason={reason} onClick={() => setIsOpen(true)}>
+          {action}
+        </Button>
+      )}
+    </section>
   );
 }

@@ -6,6 +6,7 @@ import { useEffect, useRef, useState } from "react";
 import { ErrorNotice } from "~/components/error-notice";
 import { formatTotal } from "~/components/list/list-view";
 import { type ExportFormat, exportAudit } from "~/lib/audit-export";
+import { fileTime, save } from "~/lib/download";
 import { formatNumber } from "~/lib/format";
 import { Button } from "~/ui/button";
 import { Menu, MenuItem } from "~/ui/menu";
@@ -67,19 +68,4 @@ export function useAuditExport({ filter, orderBy, until, total }: AuditExportPro
     );
   const notice = error !== undefined && <ErrorNotice error={error} title="The export stopped; nothing was saved" />;
   return { button, notice };
-}
-
-/** The time of the export, as a file may be called. */
-function fileTime(): string {
-  return new Date().toISOString().slice(0, 19).replaceAll(":", "-");
-}
-
-function save(file: Blob, name: string): void {
-  const url = URL.createObjectURL(file);
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  // The browser has begun to read it by then.
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

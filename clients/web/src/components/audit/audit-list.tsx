@@ -9,7 +9,7 @@ import { type AuditEvent, AuditOrigin, AuditOutcome } from "~/gen/flagstone/v1/a
 import { auditActions } from "~/lib/audit-actions";
 import { cn } from "~/lib/cn";
 import type { FilterFields } from "~/lib/filter";
-import { formatDuration } from "~/lib/format";
+import { formatDuration, formatNumber } from "~/lib/format";
 import { unitOf } from "~/lib/names";
 
 const OUTCOMES: Partial<Record<AuditOutcome, { word: string; icon: LucideIcon; classes: string }>> = {
@@ -27,6 +27,7 @@ const ORIGINS: Partial<Record<AuditOrigin, string>> = {
 };
 
 export const AUDIT_FIELDS = {
+  q: { kind: "search", label: "Text", field: "text" },
   outcome: {
     kind: "choice",
     label: "Outcome",
@@ -50,7 +51,27 @@ export const AUDIT_FIELDS = {
     label: "Object type",
     field: "object_type",
     placeholder: "deployment",
-    suggestions: ["approval", "approval_policy", "deployment", "job", "request", "runner", "session", "user"],
+    suggestions: [
+      "api_token",
+      "approval",
+      "approval_policy",
+      "business_unit",
+      "deployment",
+      "group",
+      "invitation",
+      "job",
+      "organization",
+      "request",
+      "role",
+      "role_binding",
+      "runner",
+      "service_account",
+      "session",
+      "signing_key",
+      "sso_provider",
+      "team",
+      "user",
+    ],
   },
   correlation: {
     kind: "exact",
@@ -100,6 +121,14 @@ export const AUDIT_COLUMNS: readonly Column<AuditEvent>[] = [
   { id: "object", header: "Object", cell: object },
   { id: "type", header: "Type", width: "116px", from: "lg", cell: ({ objectType }) => objectType },
   { id: "unit", header: "Business unit", width: "112px", from: "lg", cell: ({ businessUnit }) => unitOf(businessUnit) },
+  {
+    id: "seq",
+    header: "Entry",
+    width: "80px",
+    from: "xl",
+    align: "end",
+    cell: ({ seq }) => (seq > 0n ? formatNumber(seq) : <span className="text-muted">Not sealed</span>),
+  },
   { id: "origin", header: "Origin", width: "108px", from: "xl", cell: ({ origin }) => originWord(origin) },
   {
     id: "duration",

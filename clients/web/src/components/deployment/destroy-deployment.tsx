@@ -3,25 +3,24 @@ import { useNavigate } from "@tanstack/react-router";
 import { Trash2 } from "lucide-react";
 import { useState } from "react";
 import { refreshObjects } from "~/api/queries";
+import { WhyNot } from "~/components/access/why-not";
 import { ConfirmRisk } from "~/components/confirm-risk";
 import { TierBadge } from "~/components/tier-badge";
 import type { Deployment } from "~/gen/flagstone/v1/deployment_service_pb";
 import type { Effects } from "~/gen/flagstone/v1/effects_pb";
 import { type PreviewRequestResponse, RequestService } from "~/gen/flagstone/v1/request_service_pb";
-import { permissionFor, stateReason } from "~/lib/deployment-words";
 import { count } from "~/lib/format";
-import { usePermissions } from "~/lib/me";
 import { idOf, unitOf } from "~/lib/names";
 import { useRegisterActions } from "~/lib/shortcuts";
 import { useRequestId } from "~/lib/use-request-id";
 import { Button } from "~/ui/button";
+import { useDeploymentReason } from "./use-deployment-reason";
 
 /** Asks for the end of a deployment: dry run, typed confirmation, then a request that is decided as any other. */
 export function DestroyDeployment({ deployment }: { deployment: Deployment }) {
   const { name, tier, resourceCount } = deployment;
   const unit = `businessUnits/${unitOf(name)}`;
   const navigate = useNavigate();
-  const { missing } = usePermissions();
   const [open, setOpen] = useState(false);
   const requestId = useRequestId(["destroy", name, deployment.etag]);
   const dryRun = useMutation(RequestService.method.createRequest);
@@ -44,10 +43,7 @@ export function DestroyDeployment({ deployment }: { deployment: Deployment }) {
     look();
     setOpen(true);
   };
-  const reason =
-    stateReason("delete", deployment) ??
-    missing("business_unit:requests:create", unit) ??
-    missing(permissionFor("delete", tier), unit);
+  const { reason, denied } = useDeploymentReason("delete", deployment);
   useRegisterActions(reason ? [] : [{ label: "Destroy deployment", group: "Deployment", run: begin }]);
   const what = resourceCount > 0 ? count(resourceCount, "resource") : "deployment";
   return (
@@ -55,6 +51,7 @@ export function DestroyDeployment({ deployment }: { deployment: Deployment }) {
       <Button icon={<Trash2 aria-hidden className="size-4" />} onClick={begin} reason={reason}>
         Destroy deployment
       </Button>
+      {denied && <WhyNot {...denied} action="destroy this deployment" />}
       <ConfirmRisk
         open={open}
         onOpenChange={setOpen}

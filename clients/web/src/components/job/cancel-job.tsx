@@ -3,6 +3,8 @@ import { Ban } from "lucide-react";
 import { useState } from "react";
 import { refreshObjects } from "~/api/queries";
 import { useJobRequest } from "~/api/use-job";
+import { useChecks } from "~/components/access/use-checks";
+import { WhyNot } from "~/components/access/why-not";
 import { ConfirmRisk } from "~/components/confirm-risk";
 import { type Job, JobService, JobState } from "~/gen/flagstone/v1/job_service_pb";
 import { isOver } from "~/lib/job-steps";
@@ -20,7 +22,7 @@ const WHAT_HAPPENS: Partial<Record<JobState, string>> = {
 /** Asks for the end of a job, after its dry run. */
 export function CancelJob({ job }: { job: Job }) {
   const [open, setOpen] = useState(false);
-  const reason = useReason(job);
+  const { reason, isDenied } = useReason(job);
   const requestId = useRequestId([job.name, job.etag]);
   const dryRun = useMutation(JobService.method.cancelJob);
   const cancel = useMutation(JobService.method.cancelJob, {
@@ -42,6 +44,7 @@ export function CancelJob({ job }: { job: Job }) {
       <Button icon={<Ban aria-hidden className="size-4" />} onClick={begin} reason={reason}>
         Cancel job
       </Button>
+      {isDenied && <WhyNot permission={CANCEL} object={job.name} action="cancel this job" />}
       <ConfirmRisk
         open={open}
         onOpenChange={setOpen}
@@ -60,15 +63,19 @@ export function CancelJob({ job }: { job: Job }) {
   );
 }
 
-/** Why it cannot be cancelled now. */
-function useReason(job: Job): string | undefined {
+const CANCEL = "business_unit:jobs:cancel";
+
+/** Why it cannot be cancelled now, and whether that is because the caller may not. */
+function useReason(job: Job): { reason: string | undefined; isDenied: boolean } {
   const me = useMe();
   const request = useJobRequest(job);
-  const { holds, missing } = usePermissions();
-  if (isOver(job.state)) return "This job is over.";
-  if (job.state === JobState.CANCELLING) return "Its end was asked for already.";
+  const { holds } = usePermissions();
+  const checks = useChecks(isOver(job.state) ? [] : [{ permission: CANCEL, object: job.name }]);
+  if (isOver(job.state)) return { reason: "This job is over.", isDenied: false };
+  if (job.state === JobState.CANCELLING) return { reason: "Its end was asked for already.", isDenied: false };
   // A job is one's own with the request it works for, whoever started it.
   const isOwn = me !== undefined && request?.requester === me.name;
-  if (isOwn && holds("user:jobs:cancel:own", job.businessUnit)) return undefined;
-  return missing("business_unit:jobs:cancel", job.businessUnit);
+  const mine = isOwn && holds("user:jobs:cancel:own", job.businessUnit);
+  const reason = mine ? undefined : checks.reason(CANCEL, job.name);
+  return { reason, isDenied: reason !== undefined };
 }

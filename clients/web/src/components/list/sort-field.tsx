@@ -3,9 +3,16 @@ import { useIsCompact } from "~/lib/use-is-compact";
 import { Select } from "~/ui/field";
 import type { Sorting } from "./data-table";
 
+export interface SortFieldProps {
+  sorting: Sorting;
+  orders: Orders;
+  /** On wide screens too: for orders that no heading stands for. */
+  always?: boolean;
+}
+
 /** The order of a list on a phone, where no headings are to press. */
-export function SortField({ sorting, orders }: { sorting: Sorting; orders: Orders }) {
-  if (!useIsCompact()) return null;
+export function SortField({ sorting, orders, always = false }: SortFieldProps) {
+  if (!useIsCompact() && !always) return null;
   return (
     <Select
       aria-label="Order"

@@ -5,17 +5,21 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { Pencil, RotateCcw, Send, ShoppingBag, X } from "lucide-react";
 import { useState } from "react";
 import { refreshObjects } from "~/api/queries";
+import { useChecks } from "~/components/access/use-checks";
+import { WhyNot } from "~/components/access/why-not";
 import { CopyButton } from "~/components/copy-button";
 import { ErrorNotice } from "~/components/error-notice";
 import { type Request, RequestService, RequestState } from "~/gen/flagstone/v1/request_service_pb";
 import { useMe, usePermissions } from "~/lib/me";
-import { idOf, partOf, unitOf } from "~/lib/names";
+import { idOf, partOf } from "~/lib/names";
 import { useRegisterActions } from "~/lib/shortcuts";
 import { useRequestId } from "~/lib/use-request-id";
 import { Button, buttonClass } from "~/ui/button";
 import { CancelRequest } from "./cancel-request";
 import { useRequestJobs } from "./request-jobs";
 
+const CANCEL = "business_unit:requests:cancel";
+const RETRY = "business_unit:deployments:retry";
 const OPEN = [RequestState.DRAFT, RequestState.PLANNING, RequestState.PENDING_APPROVAL, RequestState.APPROVED];
 const ENDED = [RequestState.REJECTED, RequestState.CANCELLED, RequestState.EXPIRED];
 
@@ -23,10 +27,9 @@ export function RequestActions({ request }: { request: Request }) {
   const { name, code, state, etag, requester, payload } = request;
   const navigate = useNavigate();
   const me = useMe();
-  const { holds, missing } = usePermissions();
+  const { holds } = usePermissions();
   const [cancelling, setCancelling] = useState(false);
   const jobs = useRequestJobs(request);
-  const unit = `businessUnits/${unitOf(name)}`;
   const isMine = me?.name === requester;
   const onSuccess = () => refreshObjects(["request"]);
   const submit = useMutation(RequestService.method.submitRequest, { onSuccess });
@@ -38,9 +41,13 @@ export function RequestActions({ request }: { request: Request }) {
   const isFailed = state === RequestState.FAILED;
   const hasChanged = jobs.data?.jobs.some(({ applyStarted }) => applyStarted) ?? false;
   const onlyRequester = isMine ? undefined : `Only its requester, ${idOf(requester)}, may do this.`;
-  const mayCancel = holds("business_unit:requests:cancel", unit) || (isMine && holds("user:requests:cancel:own"));
+  const checks = useChecks([
+    { permission: CANCEL, object: name },
+    { permission: RETRY, object: name },
+  ]);
+  const mayCancel = checks.may(CANCEL, name) || (isMine && holds("user:requests:cancel:own"));
   const cancelReason = !mayCancel
-    ? (onlyRequester ?? missing("business_unit:requests:cancel", unit))
+    ? (onlyRequester ?? checks.reason(CANCEL, name))
     : state === RequestState.APPLYING
       ? "Its apply is running. Cancel the job instead: what it has saved is kept."
       : isFailed && hasChanged
@@ -91,12 +98,15 @@ export function RequestActions({ request }: { request: Request }) {
           size="sm"
           variant="primary"
           icon={<RotateCcw aria-hidden className="size-3.5" />}
-          reason={missing("business_unit:deployments:retry", unit)}
+          reason={checks.reason(RETRY, name)}
           busy={retry.isPending && "Sending"}
           onClick={() => retry.mutate({ name, etag, requestId: retryId.id })}
         >
           Retry request
         </Button>
+      )}
+      {isFailed && checks.reason(RETRY, name) && (
+        <WhyNot permission={RETRY} object={name} action="retry this request" />
       )}
       {state === RequestState.DRAFT && (
         <Button

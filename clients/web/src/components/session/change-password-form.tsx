@@ -1,11 +1,16 @@
 import { createClient } from "@connectrpc/connect";
+import { useQuery } from "@connectrpc/connect-query";
 import { useState } from "react";
 import { transport } from "~/api/client";
 import { problemOf } from "~/api/errors";
+import { useSession } from "~/api/use-session";
 import { ErrorNotice } from "~/components/error-notice";
 import { AuthService } from "~/gen/flagstone/v1/auth_service_pb";
+import { OrganizationService } from "~/gen/flagstone/v1/organization_service_pb";
+import { useMe } from "~/lib/me";
 import { Button } from "~/ui/button";
 import { Field, Input } from "~/ui/field";
+import { NewPasswordField } from "./new-password-field";
 
 const client = createClient(AuthService, transport);
 
@@ -16,6 +21,14 @@ export function ChangePasswordForm({ onDone }: { onDone: (revokedSessions: numbe
   const [again, setAgain] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
+  const me = useMe();
+  // Not to be read before a first password is changed; then the server tells what is missing.
+  const { passwordChangeRequired } = useSession();
+  const settings = useQuery(
+    OrganizationService.method.getOrganizationSettings,
+    {},
+    { enabled: !passwordChangeRequired, staleTime: 60_000 },
+  );
   const differs = again !== "" && again !== next;
 
   const submit = async (event: React.FormEvent) => {
@@ -53,14 +66,13 @@ export function ChangePasswordForm({ onDone }: { onDone: (revokedSessions: numbe
       <Field label="Current password" required errors={errorsOf("current_password")}>
         {input("current-password", current, setCurrent)}
       </Field>
-      <Field
-        label="New password"
-        help="At least 12 characters. Not a common one, and without your name or e-mail address."
-        required
+      <NewPasswordField
+        value={next}
+        onChange={setNext}
         errors={errorsOf("new_password")}
-      >
-        {input("new-password", next, setNext)}
-      </Field>
+        person={me}
+        classes={settings.data?.passwordCharacterClasses}
+      />
       <Field label="New password again" required errors={differs ? ["This is not the same as above."] : []}>
         {input("new-password", again, setAgain)}
       </Field>

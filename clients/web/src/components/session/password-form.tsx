@@ -2,31 +2,35 @@ import { useState } from "react";
 import { session } from "~/api/client";
 import { ErrorReason, problemOf } from "~/api/errors";
 import { ErrorNotice } from "~/components/error-notice";
+import { formatMillis } from "~/lib/format";
+import { useWait } from "~/lib/use-wait";
 import { Button } from "~/ui/button";
 import { Field, Input } from "~/ui/field";
 
 export interface PasswordFormProps {
   /** Whose password, where that is settled. */
   fixedIdentifier?: string | undefined;
+  /** The organization that the address of the page names. */
+  organization?: string | undefined;
   onDone: () => void;
 }
 
 /** Identifier and password; the organization only where the server asks for it. */
-export function PasswordForm({ fixedIdentifier, onDone }: PasswordFormProps) {
+export function PasswordForm({ fixedIdentifier, organization: named = "", onDone }: PasswordFormProps) {
   const [identifier, setIdentifier] = useState(fixedIdentifier ?? "");
   const [password, setPassword] = useState("");
-  const [organization, setOrganization] = useState("");
+  const [typedOrganization, setOrganization] = useState("");
   const [asksOrganization, setAsksOrganization] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
 
   const submit = async (event: React.FormEvent) => {
     event.preventDefault();
-    if (busy) return;
+    if (busy || wait > 0) return;
     setBusy(true);
     setError(undefined);
     try {
-      await session.login(identifier.trim(), password, organization.trim());
+      await session.login(identifier.trim(), password, named || typedOrganization.trim());
       onDone();
     } catch (failure) {
       setError(failure);
@@ -35,7 +39,9 @@ export function PasswordForm({ fixedIdentifier, onDone }: PasswordFormProps) {
       setBusy(false);
     }
   };
-  const fields = error ? problemOf(error).fields : [];
+  const problem = error ? problemOf(error) : undefined;
+  const wait = useWait(problem?.retryAfter, error);
+  const fields = problem?.fields ?? [];
   const errorsOf = (field: string) => fields.filter((one) => one.field === field).map(({ message }) => message);
   return (
     <form onSubmit={(event) => void submit(event)} className="flex flex-col gap-4" noValidate>
@@ -67,7 +73,7 @@ export function PasswordForm({ fixedIdentifier, onDone }: PasswordFormProps) {
           />
         )}
       </Field>
-      {asksOrganization && (
+      {asksOrganization && !named && (
         <Field
           label="Organization"
           help="The id of your organization, for instance acme."
@@ -78,13 +84,20 @@ export function PasswordForm({ fixedIdentifier, onDone }: PasswordFormProps) {
             <Input
               {...control}
               name="organization"
-              value={organization}
+              autoCapitalize="none"
+              spellCheck={false}
+              value={typedOrganization}
               onChange={(event) => setOrganization(event.target.value)}
             />
           )}
         </Field>
       )}
-      <Button type="submit" variant="primary" busy={busy && "Logging in"}>
+      <Button
+        type="submit"
+        variant="primary"
+        busy={busy && "Logging in"}
+        reason={wait > 0 && `Too many attempts: wait ${formatMillis(wait * 1_000)}.`}
+      >
         Log in
       </Button>
     </form>

@@ -1,80 +1,27 @@
 import { Link, useMatchRoute, useNavigate } from "@tanstack/react-router";
-import {
-  Box,
-  ChevronsUpDown,
-  ClipboardList,
-  Gavel,
-  House,
-  ListTodo,
-  LogOut,
-  type LucideIcon,
-  Menu as MenuIcon,
-  PanelLeft,
-  ScrollText,
-  Search,
-  ServerCog,
-  ShoppingBag,
-  SunMoon,
-  UserRound,
-  Waypoints,
-} from "lucide-react";
+import { ChevronsUpDown, LogOut, Menu as MenuIcon, PanelLeft, Search, SunMoon, UserRound } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { session } from "~/api/client";
 import { cn } from "~/lib/cn";
 import { useMe, usePermissions } from "~/lib/me";
 import { idOf } from "~/lib/names";
+import { useAccountTheme, useChooseTheme } from "~/lib/preferences";
 import { listenToKeys, useRegisterActions } from "~/lib/shortcuts";
-import { setTheme, type Theme, useTheme } from "~/lib/theme";
-import { ALL_UNITS, useChooseUnit, useParent, useUnits } from "~/lib/unit";
+import { leaveFor } from "~/lib/sso";
+import { type Theme, useTheme } from "~/lib/theme";
+import { ALL_UNITS, useChooseUnit, useMyUnits, useParent } from "~/lib/unit";
 import { IconButton } from "~/ui/button";
 import { Menu, MenuItem, MenuLabel, MenuRadioGroup, MenuRadioItem, MenuSeparator } from "~/ui/menu";
 import { Tooltip } from "~/ui/tooltip";
 import { ConnectionState } from "./connection-state";
 import { KeyList } from "./key-list";
 import { Logo } from "./logo";
+import { administrationPlaces, type Destination, workPlaces } from "./places";
 
 // Of use only once a page is there: its code comes when the page has settled, before anybody asks for it.
 const loadPalette = () => import("./palette").then((module) => ({ default: module.Palette }));
 const Palette = lazy(loadPalette);
 const SETTLED = 2_000;
-
-interface Destination {
-  to: string;
-  label: string;
-  icon: LucideIcon;
-  /** The second key after `g`. */
-  key: string;
-  /** Shown only to those who hold it somewhere. */
-  permissions?: readonly string[];
-}
-
-/** The places of the rail, in its order. On a phone the first five are the bottom bar. */
-const WORK: readonly Destination[] = [
-  { to: "/", label: "Home", icon: House, key: "h" },
-  { to: "/templates", label: "Order", icon: ShoppingBag, key: "o" },
-  { to: "/requests", label: "Requests", icon: ClipboardList, key: "r" },
-  { to: "/approvals", label: "Approvals", icon: Gavel, key: "a", permissions: ["business_unit:approvals:list"] },
-  { to: "/deployments", label: "Deployments", icon: Box, key: "d" },
-  {
-    to: "/environments",
-    label: "Environments",
-    icon: Waypoints,
-    key: "e",
-    permissions: ["business_unit:environments:list"],
-  },
-  { to: "/jobs", label: "Jobs", icon: ListTodo, key: "j", permissions: ["business_unit:jobs:list"] },
-];
-
-const ADMINISTRATION: readonly Destination[] = [
-  { to: "/admin/jobs", label: "Failed jobs", icon: ServerCog, key: "q", permissions: ["business_unit:jobs:list"] },
-  {
-    to: "/admin/audit",
-    label: "Audit",
-    icon: ScrollText,
-    key: "u",
-    permissions: ["platform:audit:read", "business_unit:audit:read"],
-  },
-];
 
 const COLLAPSED = "flagstone.rail";
 
@@ -86,6 +33,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const [paletteOpen, setPaletteOpen] = useState(false);
   const [keysOpen, setKeysOpen] = useState(false);
 
+  useAccountTheme();
   useEffect(listenToKeys, []);
   useEffect(() => {
     // Where it cannot be loaded now, it is tried again when it is opened.
@@ -103,17 +51,20 @@ export function Shell({ children }: { children: ReactNode }) {
     return () => document.removeEventListener("keydown", onKey);
   }, []);
 
-  const allowed = ({ permissions }: Destination) => !permissions || permissions.some((one) => holds(one));
-  const work = WORK.filter(allowed);
-  const administration = ADMINISTRATION.filter(allowed);
+  const work = workPlaces(holds);
+  const administration = administrationPlaces(holds);
   useRegisterActions([
     ...[...work, ...administration].map(({ to, label, key }) => ({
-      label: `Go to ${label}`,
+      label: to === "/admin" ? "Go to Administration" : `Go to ${label}`,
       group: "Go",
       keys: `g ${key}`,
       run: () => void navigate({ to }),
     })),
     { label: "Go to Profile", group: "Go", keys: "g p", run: () => void navigate({ to: "/profile" }) },
+    { label: "Let a device in", group: "Go", run: () => void navigate({ to: "/auth/device" }) },
+    ...(holds("platform:organizations:manage_settings")
+      ? [{ label: "Set up the organization", group: "Go", run: () => void navigate({ to: "/welcome" }) }]
+      : []),
     { label: "Search and commands", group: "General", keys: "/", run: () => setPaletteOpen(true) },
     { label: "Show the keys", group: "General", keys: "?", run: () => setKeysOpen(true) },
   ]);
@@ -200,7 +151,8 @@ function RailLink({ item: { to, label, icon: Icon }, collapsed }: { item: Destin
   const link = (
     <Link
       to={to}
-      activeOptions={{ exact: to === "/" }}
+      // The overview of administration is not the place of all that is below it.
+      activeOptions={{ exact: to === "/" || to === "/admin" }}
       className="flex h-8 items-center gap-2 rounded-md px-2 text-muted transition-colors hover:bg-hover hover:text-ink aria-[current]:bg-active aria-[current]:font-semibold aria-[current]:text-ink"
       aria-label={collapsed ? label : undefined}
     >
@@ -257,12 +209,11 @@ function BottomBar({ items, rest }: { items: readonly Destination[]; rest: reado
 
 function UnitSwitcher() {
   const parent = useParent();
-  const units = useUnits();
+  const list = useMyUnits();
   const choose = useChooseUnit();
-  const list = units.data?.businessUnits ?? [];
   const current = list.find(({ name }) => name === parent);
   const label = current
-    ? current.displayName || current.code
+    ? current.label
     : parent === `businessUnits/${ALL_UNITS}`
       ? "All my business units"
       : idOf(parent);
@@ -283,10 +234,16 @@ function UnitSwitcher() {
       <MenuLabel>Business unit of the lists</MenuLabel>
       <MenuRadioGroup value={idOf(parent)} onValueChange={choose}>
         <MenuRadioItem value={ALL_UNITS}>All my business units</MenuRadioItem>
-        {list.map((unit) => (
-          <MenuRadioItem key={unit.name} value={idOf(unit.name)}>
-            <span className="flex-1">{unit.displayName || unit.code}</span>
-            <span className="text-muted text-sm">{unit.code}</span>
+        {list.map(({ name, label, code, role, isActive }) => (
+          <MenuRadioItem key={name} value={idOf(name)}>
+            <span className="min-w-0 max-w-60 flex-1 truncate" dir="auto">
+              {label}
+            </span>
+            <span className="text-muted text-sm">
+              {[label !== code && code, role && `as ${idOf(role)}`, !isActive && "inactive"]
+                .filter(Boolean)
+                .join(" · ")}
+            </span>
           </MenuRadioItem>
         ))}
       </MenuRadioGroup>
@@ -298,8 +255,14 @@ function PersonMenu() {
   const me = useMe();
   const navigate = useNavigate();
   const theme = useTheme();
+  // Where the other devices could not be told, this one has it all the same; the profile says so.
+  const { choose } = useChooseTheme();
   const leave = () => {
-    void session.logout().finally(() => window.location.assign("/login"));
+    session.logout().then(
+      // The provider would let in again, without a question, whoever sits down next.
+      (providerUrl) => (providerUrl ? leaveFor(providerUrl) : window.location.assign("/login")),
+      () => window.location.assign("/login"),
+    );
   };
   return (
     <Menu
@@ -331,7 +294,7 @@ function PersonMenu() {
           Theme
         </span>
       </MenuLabel>
-      <MenuRadioGroup value={theme} onValueChange={(value) => setTheme(value as Theme)}>
+      <MenuRadioGroup value={theme} onValueChange={(value) => choose(value as Theme)}>
         <MenuRadioItem value="system">As the system</MenuRadioItem>
         <MenuRadioItem value="light">Light</MenuRadioItem>
         <MenuRadioItem value="dark">Dark</MenuRadioItem>

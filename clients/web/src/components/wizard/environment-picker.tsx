@@ -1,9 +1,10 @@
 import { useQuery } from "@connectrpc/connect-query";
 import { skipToken } from "@tanstack/react-query";
+import { useChecks } from "~/components/access/use-checks";
 import { EmptyState } from "~/components/empty-state";
 import { QueryView } from "~/components/query-view";
 import { TierBadge } from "~/components/tier-badge";
-import { EnvironmentService } from "~/gen/flagstone/v1/environment_service_pb";
+import { EnvironmentService, Tier } from "~/gen/flagstone/v1/environment_service_pb";
 import { count } from "~/lib/format";
 import { usePermissions } from "~/lib/me";
 import { idOf } from "~/lib/names";
@@ -46,6 +47,12 @@ export function UnitField({
   );
 }
 
+const TIERS = [Tier.DEVELOPMENT, Tier.STAGING, Tier.PRODUCTION];
+
+function createIn(tier: Tier): string {
+  return `business_unit:deployments:create:${tierOf(tier)}`;
+}
+
 /** Where it will run. Those that the caller may not use say why. */
 export function EnvironmentField({
   unit,
@@ -58,7 +65,9 @@ export function EnvironmentField({
   onChange: (environment: string) => void;
   errors: readonly string[];
 }) {
-  const { missing } = usePermissions();
+  // Of something new there: what a role restricted to one's own allows, too.
+  const deployments = `${unit}/deployments`;
+  const checks = useChecks(unit ? TIERS.map((tier) => ({ permission: createIn(tier), object: deployments })) : []);
   const query = useQuery(
     EnvironmentService.method.listEnvironments,
     unit ? { parent: unit, pageSize: 200 } : skipToken,
@@ -81,7 +90,7 @@ export function EnvironmentField({
             ) : (
               <div className="max-h-72 divide-y divide-line overflow-y-auto rounded-md border border-line-strong">
                 {environments.map(({ name, displayName, tier, region }) => {
-                  const why = missing(`business_unit:deployments:create:${tierOf(tier)}`, unit);
+                  const why = checks.reason(createIn(tier), deployments);
                   return (
                     <label
                       key={name}

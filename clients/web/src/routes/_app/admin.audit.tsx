@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@connectrpc/connect-query";
 import { skipToken } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
-import { useCallback, useMemo } from "react";
+import { lazy, Suspense, useCallback, useMemo } from "react";
 import { useLive } from "~/api/live";
 import { AuditEventPanel, eventKey, useEvent } from "~/components/audit/audit-event-panel";
 import { useAuditExport } from "~/components/audit/audit-export";
@@ -11,7 +11,7 @@ import { useColumns } from "~/components/list/columns-menu";
 import { FilterBar, useFilters } from "~/components/list/filter-bar";
 import { ListView } from "~/components/list/list-view";
 import { SortField } from "~/components/list/sort-field";
-import { Page } from "~/components/page";
+import { Page, Skeleton } from "~/components/page";
 import { AuditService } from "~/gen/flagstone/v1/audit_service_pb";
 import { cn } from "~/lib/cn";
 import { allOf, type FilterValues, isFiltered, quoted, readTexts, toFilter } from "~/lib/filter";
@@ -20,14 +20,38 @@ import { idOf } from "~/lib/names";
 import { BY_TIME, readSort, type SortSearch, useSort } from "~/lib/sort";
 import { ALL_UNITS, useListParent } from "~/lib/unit";
 import { Button } from "~/ui/button";
+import { type TabItem, Tabs } from "~/ui/tabs";
 
-interface EventSearch {
+// Two views of their own, of use to few.
+const AuditStatistics = lazy(() =>
+  import("~/components/audit/audit-stats").then((module) => ({ default: module.AuditStatistics })),
+);
+const AuditVerificationView = lazy(() =>
+  import("~/components/audit/audit-verification").then((module) => ({ default: module.AuditVerificationView })),
+);
+
+const TABS = [
+  { id: "events", label: "Events" },
+  { id: "statistics", label: "Statistics" },
+  { id: "verification", label: "Verification" },
+] as const satisfies TabItem<string>[];
+type Tab = (typeof TABS)[number]["id"];
+
+interface AuditSearch {
+  /** Absent for the events. */
+  tab?: Exclude<Tab, "events">;
   /** The event beside the list, as `eventKey` makes it. */
   event?: string;
+  /** How many days back the statistics go. */
+  days?: number;
 }
+
+/** The statistics are of so many days where the address does not say. */
+const DAYS = 30;
 
 /** What the address may say of the filters. */
 const KEYS: Record<keyof typeof AUDIT_FIELDS, true> = {
+  q: true,
   outcome: true,
   principal: true,
   action: true,
@@ -38,10 +62,12 @@ const KEYS: Record<keyof typeof AUDIT_FIELDS, true> = {
 };
 
 export const Route = createFileRoute("/_app/admin/audit")({
-  validateSearch: (search): FilterValues<typeof AUDIT_FIELDS> & SortSearch & EventSearch => ({
+  validateSearch: (search): FilterValues<typeof AUDIT_FIELDS> & SortSearch & AuditSearch => ({
     ...readTexts(KEYS, search),
     ...readSort(BY_TIME, search),
+    ...(search.tab === "statistics" || search.tab === "verification" ? { tab: search.tab } : {}),
     ...(typeof search.event === "string" ? { event: search.event } : {}),
+    ...(typeof search.days === "number" && search.days > 0 && search.days !== DAYS ? { days: search.days } : {}),
   }),
   component: Audit,
 });
@@ -52,6 +78,58 @@ function useAuditCount(filter: string, isWanted: boolean) {
 }
 
 function Audit() {
+  const { tab = "events", days = DAYS } = Route.useSearch();
+  const parent = useListParent();
+  const navigate = Route.useNavigate();
+  const isOfUnit = tab === "events" && parent !== undefined && parent !== `businessUnits/${ALL_UNITS}`;
+  return (
+    <Page
+      title="Audit"
+      lead={
+        isOfUnit ? (
+          <>
+            What happened in business unit {idOf(parent)}. Logins and other events of the organization belong to no
+            unit:{" "}
+            <Link to="." search={(before) => ({ ...before, unit: ALL_UNITS })} className="text-accent-strong underline">
+              show all events
+            </Link>
+            .
+          </>
+        ) : (
+          "Who did what, when and with what outcome. Nothing here can be changed or deleted."
+        )
+      }
+    >
+      <Tabs
+        label="Audit"
+        items={TABS}
+        value={tab}
+        onChange={(next) =>
+          void navigate({ search: (before) => ({ ...before, tab: next === "events" ? undefined : next }) })
+        }
+      >
+        {tab === "events" && <Events />}
+        <Suspense fallback={<Skeleton />}>
+          {tab === "statistics" && (
+            <AuditStatistics
+              days={days}
+              onDays={(next) => void navigate({ search: (before) => ({ ...before, days: next }), replace: true })}
+            />
+          )}
+          {tab === "verification" && (
+            <AuditVerificationView
+              onOpen={(event) =>
+                void navigate({ search: (before) => ({ ...before, tab: undefined, event: idOf(event) }) })
+              }
+            />
+          )}
+        </Suspense>
+      </Tabs>
+    </Page>
+  );
+}
+
+function Events() {
   const parent = useListParent();
   const { event: open } = Route.useSearch();
   const navigate = Route.useNavigate();
@@ -87,23 +165,7 @@ function Audit() {
   }, [show]);
   const shown = useEvent(open, list.rows);
   return (
-    <Page
-      title="Audit"
-      lead={
-        parent && !isAll ? (
-          <>
-            What happened in business unit {idOf(parent)}. Logins and other events of the organization belong to no
-            unit:{" "}
-            <Link to="." search={(before) => ({ ...before, unit: ALL_UNITS })} className="text-accent-strong underline">
-              show all events
-            </Link>
-            .
-          </>
-        ) : (
-          "Who did what, when and with what outcome. Nothing here can be changed or deleted."
-        )
-      }
-    >
+    <div className="flex min-w-0 flex-col gap-4">
       <FilterBar fields={AUDIT_FIELDS} values={filters} onChange={setFilters} />
       {notice}
       <div className={cn("grid items-start gap-4", open !== undefined && "xl:grid-cols-[minmax(0,1fr)_420px]")}>
@@ -139,6 +201,6 @@ function Audit() {
         />
         {open !== undefined && <AuditEventPanel {...shown} onClose={close} />}
       </div>
-    </Page>
+    </div>
   );
 }

@@ -2,11 +2,13 @@ import { useQuery } from "@connectrpc/connect-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
 import { Pencil } from "lucide-react";
 import { useLive } from "~/api/live";
+import { WhyNot } from "~/components/access/why-not";
 import { DeploymentOverview } from "~/components/deployment/deployment-overview";
 import { DeploymentRequests } from "~/components/deployment/deployment-requests";
 import { type Compared, DeploymentRevisions } from "~/components/deployment/deployment-revisions";
 import { DeploymentStates } from "~/components/deployment/deployment-states";
 import { DestroyDeployment } from "~/components/deployment/destroy-deployment";
+import { useDeploymentReason } from "~/components/deployment/use-deployment-reason";
 import { Page } from "~/components/page";
 import { QueryView } from "~/components/query-view";
 import { ResourceName } from "~/components/resource-name";
@@ -14,8 +16,7 @@ import { ProgressLine, StateBadge } from "~/components/state-badge";
 import { TierBadge } from "~/components/tier-badge";
 import { WhyWaiting } from "~/components/why-waiting";
 import { type Deployment, DeploymentService, DeploymentState } from "~/gen/flagstone/v1/deployment_service_pb";
-import { deploymentSentence, isUnderWay, permissionFor, stateReason } from "~/lib/deployment-words";
-import { usePermissions } from "~/lib/me";
+import { deploymentSentence, isUnderWay } from "~/lib/deployment-words";
 import { idOf } from "~/lib/names";
 import { Button, buttonClass } from "~/ui/button";
 import { Tabs } from "~/ui/tabs";
@@ -118,18 +119,16 @@ function DeploymentTabs({ deployment }: { deployment: Deployment }) {
 
 /** Leads to the form that changes it. */
 function UpdateDeployment({ deployment, bu, id }: { deployment: Deployment; bu: string; id: string }) {
-  const { missing } = usePermissions();
-  const unit = `businessUnits/${bu}`;
-  const reason =
-    stateReason("update", deployment) ??
-    missing("business_unit:requests:create", unit) ??
-    missing(permissionFor("update", deployment.tier), unit);
+  const { reason, denied } = useDeploymentReason("update", deployment);
   const icon = <Pencil aria-hidden className="size-4" />;
   if (reason) {
     return (
-      <Button icon={icon} reason={reason}>
-        Update deployment
-      </Button>
+      <>
+        <Button icon={icon} reason={reason}>
+          Update deployment
+        </Button>
+        {denied && <WhyNot {...denied} action="update this deployment" />}
+      </>
     );
   }
   return (

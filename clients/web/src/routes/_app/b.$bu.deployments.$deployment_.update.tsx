@@ -3,6 +3,8 @@ import { skipToken } from "@tanstack/react-query";
 import { createFileRoute, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useLive } from "~/api/live";
+import { WhyNot } from "~/components/access/why-not";
+import { useDeploymentReason } from "~/components/deployment/use-deployment-reason";
 import { EmptyState } from "~/components/empty-state";
 import { Page, Skeleton } from "~/components/page";
 import { QueryView } from "~/components/query-view";
@@ -18,10 +20,9 @@ import { VersionField } from "~/components/wizard/version-field";
 import { type Deployment, DeploymentService, DeploymentState } from "~/gen/flagstone/v1/deployment_service_pb";
 import { RequestService } from "~/gen/flagstone/v1/request_service_pb";
 import { TemplateService } from "~/gen/flagstone/v1/template_service_pb";
-import { useMe, usePermissions } from "~/lib/me";
+import { useMe } from "~/lib/me";
 import { idOf } from "~/lib/names";
 import { formForUpdate, maskedCount, requestOf } from "~/lib/request-form";
-import { tierOf } from "~/lib/tier";
 import { useFormDraft } from "~/lib/use-form-draft";
 import { useRequestId } from "~/lib/use-request-id";
 import { readStep, type Step } from "~/lib/wizard-step";
@@ -63,7 +64,6 @@ function UpdateDeployment({ deployment, user }: { deployment: Deployment; user: 
   const { step = "configure" } = Route.useSearch();
   const navigate = Route.useNavigate();
   const go = useNavigate();
-  const { missing } = usePermissions();
   const id = idOf(deployment.name);
   // As it was when the person began: what they change is measured against it.
   const [initial] = useState(() => formForUpdate(deployment));
@@ -108,14 +108,21 @@ function UpdateDeployment({ deployment, user }: { deployment: Deployment; user: 
     { gcTime: 0, retry: false },
   );
   const isDraft = create.variables?.draft === true;
-  const denied =
-    missing("business_unit:requests:create", form.unit) ??
-    missing(`business_unit:deployments:update:${tierOf(deployment.tier)}`, form.unit);
+  const { reason, denied: lacks } = useDeploymentReason("update", deployment);
+  const denied = lacks && reason;
   return (
     <Page
       title={`Change ${deployment.displayName || id}`}
       badges={<TierBadge tier={deployment.tier} />}
-      lead={denied ?? "A change is planned and approved before it is made."}
+      lead={
+        lacks ? (
+          <>
+            {denied} <WhyNot {...lacks} />
+          </>
+        ) : (
+          "A change is planned and approved before it is made."
+        )
+      }
       crumbs={[
         { to: "/deployments", label: "Deployments" },
         {

@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 import { useLive } from "~/api/live";
 import { Activity } from "~/components/activity";
 import { EmptyState } from "~/components/empty-state";
+import { SetUpNotice } from "~/components/onboarding/set-up-notice";
 import { Page, Section } from "~/components/page";
 import { QueryView } from "~/components/query-view";
 import { RelativeTime } from "~/components/relative-time";
@@ -50,6 +51,7 @@ function Home() {
         </Link>
       }
     >
+      <SetUpNotice />
       <div className="grid gap-6 lg:grid-cols-[minmax(0,1fr)_320px]">
         <div className="flex min-w-0 flex-col gap-6">
           {decisions}

@@ -3,6 +3,8 @@ import { skipToken } from "@tanstack/react-query";
 import { createFileRoute, useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useLive } from "~/api/live";
+import { useChecks } from "~/components/access/use-checks";
+import { WhyNot } from "~/components/access/why-not";
 import { ErrorNotice } from "~/components/error-notice";
 import { Page, Skeleton } from "~/components/page";
 import { TemplateBadges } from "~/components/template/template-look";
@@ -141,7 +143,13 @@ function Order({
   const isDraft = create.variables?.draft === true;
   const { missing } = usePermissions();
   const unit = current.unit || undefined;
-  const denied = missing("business_unit:requests:create", unit) ?? missing("business_unit:templates:provision", unit);
+  const needed = ["business_unit:requests:create", "business_unit:templates:provision"];
+  const checks = useChecks(unit ? needed.map((permission) => ({ permission, object: unit })) : []);
+  const lacks = unit ? needed.find((permission) => !checks.may(permission, unit)) : undefined;
+  // Where no unit can be chosen, the question is about the one that the lists show.
+  const parent = useParent();
+  const lacksAnywhere = unit ? undefined : needed.find((one) => missing(one));
+  const denied = lacks && unit ? checks.reason(lacks, unit) : lacksAnywhere && missing(lacksAnywhere);
   const dryRun = useQuery(
     RequestService.method.createRequest,
     step === "review" && current.environment ? { parent: current.unit, request, validateOnly: true } : skipToken,
@@ -151,7 +159,13 @@ function Order({
     <Page
       title={`Order ${template.displayName}`}
       badges={<TemplateBadges template={template} />}
-      lead={denied ?? `Version ${version.version}. Nothing is made before a plan is approved.`}
+      lead={
+        <>
+          {denied ?? `Version ${version.version}. Nothing is made before a plan is approved.`}{" "}
+          {lacks && unit && <WhyNot permission={lacks} object={unit} />}
+          {lacksAnywhere && <WhyNot permission={lacksAnywhere} object={parent} />}
+        </>
+      }
       crumbs={[
         { to: "/templates", label: "Templates" },
         { to: "/templates/$template", params: { template: id }, label: id },

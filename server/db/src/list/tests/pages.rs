@@ -38,7 +38,7 @@ async fn pages_show_every_visible_row_once_and_in_order() {
         (Reach::AllExcept(vec![unit(2)]), Reach::AllExcept(vec![unit(5)])),
         (only(&[]), everything()),
     ] {
-        let visible = Visible { others, own };
+        let visible = Visible { unowned: others.clone(), others, own };
         for parent in [None, Some(unit(3)), Some(unit(99))] {
             let branches = Branch::of(&visible, parent);
             for order in [NEWEST, OLDEST] {
@@ -48,7 +48,7 @@ async fn pages_show_every_visible_row_once_and_in_order() {
                 expected.retain(|row| {
                     let scope = flagstone_core::access::Scope::Unit(row.business_unit_id);
                     parent.is_none_or(|parent| parent == row.business_unit_id)
-                        && visible.shows(scope, row.requester_id == CALLER)
+                        && visible.shows(scope, Some(row.requester_id == CALLER))
                 });
                 let numbers = |rows: &[RequestRow]| rows.iter().map(|row| row.number).collect::<Vec<_>>();
                 assert_eq!(numbers(&found), numbers(&expected), "{visible:?} {parent:?} {order:?}");

@@ -6,8 +6,9 @@ use flagstone_core::page::{KeyPart, PageKey};
 use super::*;
 use crate::list::scope::Units;
 use crate::list::{
-    approval, approval_policy, audit, business_unit, change_event, deployment, environment, job, request, revision,
-    template, template_version, workspace_state,
+    approval, approval_policy, audit, business_unit, business_unit_member, change_event, deployment, environment,
+    group, group_member, job, organization, request, revision, role, role_binding, team, team_member, template,
+    template_version, workspace_state,
 };
 use crate::sight::{Creator, Sight};
 
@@ -75,6 +76,27 @@ async fn of_requests() {
     served!(database, request, base, of_unit(), middle(), "requests_by_unit_and_time");
     let own = Branch { units: Units::Any, own: Some(true) };
     served!(database, request, base, own, middle(), "requests_by_requester");
+}
+
+#[tokio::test]
+async fn of_business_unit_members() {
+    let database = TestDatabase::create().await;
+    let columns = "business_unit_id, user_id, role_id, creator, create_time";
+    fill(&database, &rows("business_unit_members", columns, "unit, id, unit, 'users/x', time")).await;
+    let names = Names::default();
+    let base = ListQuery { parent_id: Some(unit(0)), ..query(NEWEST, &names, &[]) };
+    served!(database, business_unit_member, base, Branch::ALL, middle(), "business_unit_members_by_time");
+}
+
+#[tokio::test]
+async fn of_organizations() {
+    let database = TestDatabase::create().await;
+    let made = "INSERT INTO organizations (id, slug, display_name, create_time)
+        SELECT lpad(to_hex(n), 32, '0')::uuid, 'o' || n, 'O' || n, timestamptz '2026-01-01' + n * interval '1 minute'
+        FROM generate_series(1, 20000) AS n; ANALYZE organizations;";
+    fill(&database, made).await;
+    let names = Names::default();
+    served!(database, organization, query(NEWEST, &names, &[]), Branch::ALL, middle(), "organizations_by_time");
 }
 
 #[tokio::test]
@@ -238,4 +260,58 @@ async fn of_changes() {
     let middle = || vec![KeyPart::Int(10_000), KeyPart::Int(10_000)];
     served!(database, change_event, base, Branch::ALL, middle(), "change_events_by_organization");
     served!(database, change_event, base, of_unit(), middle(), "change_events_by_unit");
+}
+
+#[tokio::test]
+async fn of_role_bindings() {
+    let database = TestDatabase::create().await;
+    let columns = "id, role_id, subject_kind, subject_id, business_unit_id, creator, create_time";
+    // Every second one is of the organization itself.
+    let values = "id, id, 'USER', id, CASE WHEN n % 2 = 0 THEN unit END, 'users/x', time";
+    fill(&database, &rows("role_bindings", columns, values)).await;
+    let names = Names::default();
+    let base = query(NEWEST, &names, &[]);
+    served!(database, role_binding, base, Branch::ALL, middle(), "role_bindings_by_time");
+    served!(database, role_binding, base, of_unit(), middle(), "role_bindings_by_unit_and_time");
+    served!(database, role_binding, base, Branch::OUTSIDE, middle(), "role_bindings_of_organization");
+}
+
+#[tokio::test]
+async fn of_roles_and_teams() {
+    let database = TestDatabase::create().await;
+    let columns = "id, slug, display_name, scope, permissions, creator, create_time";
+    fill(&database, &rows("roles", columns, "id, 'r' || n, 'r' || n, 'PLATFORM', '{}', 'users/x', time")).await;
+    let columns = "id, slug, display_name, creator, create_time";
+    fill(&database, &rows("teams", columns, "id, 't' || n, 't' || n, 'users/x', time")).await;
+    let names = Names::default();
+    let base = query(NEWEST, &names, &[]);
+    served!(database, role, base, Branch::ALL, middle(), "roles_by_time");
+    served!(database, team, base, Branch::ALL, middle(), "teams_by_time");
+}
+
+#[tokio::test]
+async fn of_groups() {
+    let database = TestDatabase::create().await;
+    let columns = "id, business_unit_id, slug, display_name, creator, create_time";
+    // Every second one is of the organization itself.
+    let values = "id, CASE WHEN n % 2 = 0 THEN unit END, 'g' || n, 'g' || n, 'users/x', time";
+    fill(&database, &rows("groups", columns, values)).await;
+    let names = Names::default();
+    let base = query(NEWEST, &names, &[]);
+    served!(database, group, base, Branch::ALL, middle(), "groups_by_time");
+    served!(database, group, base, of_unit(), middle(), "groups_by_unit_and_time");
+    served!(database, group, base, Branch::OUTSIDE, middle(), "groups_of_organization");
+}
+
+#[tokio::test]
+async fn of_members_of_groups_and_teams() {
+    let database = TestDatabase::create().await;
+    for (table, column) in [("group_members", "group_id"), ("team_members", "team_id")] {
+        let columns = format!("{column}, user_id, creator, create_time");
+        fill(&database, &rows(table, &columns, "unit, id, 'users/x', time")).await;
+    }
+    let names = Names::default();
+    let base = ListQuery { parent_id: Some(unit(0)), ..query(NEWEST, &names, &[]) };
+    served!(database, group_member, base, Branch::ALL, middle(), "group_members_by_time");
+    served!(database, team_member, base, Branch::ALL, middle(), "team_members_by_time");
 }

@@ -1,0 +1,66 @@
+import {
+  BadgeCheck,
+  Bot,
+  Box,
+  Building,
+  Building2,
+  Cog,
+  Fingerprint,
+  GitPullRequest,
+  History,
+  KeyRound,
+  Layers,
+  LayoutTemplate,
+  Link,
+  type LucideIcon,
+  Mail,
+  MonitorSmartphone,
+  Rocket,
+  ScanEye,
+  ScrollText,
+  Server,
+  Shield,
+  ShieldCheck,
+  Stamp,
+  Terminal,
+  User,
+  UserCog,
+  Users,
+  UsersRound,
+} from "lucide-react";
+
+/** The icons that the registry of permissions names. */
+const ICONS: Record<string, LucideIcon> = {
+  "badge-check": BadgeCheck,
+  bot: Bot,
+  box: Box,
+  building: Building,
+  "building-2": Building2,
+  cog: Cog,
+  fingerprint: Fingerprint,
+  "git-pull-request": GitPullRequest,
+  history: History,
+  "key-round": KeyRound,
+  layers: Layers,
+  "layout-template": LayoutTemplate,
+  link: Link,
+  mail: Mail,
+  "monitor-smartphone": MonitorSmartphone,
+  rocket: Rocket,
+  "scan-eye": ScanEye,
+  "scroll-text": ScrollText,
+  server: Server,
+  "shield-check": ShieldCheck,
+  stamp: Stamp,
+  terminal: Terminal,
+  user: User,
+  "user-cog": UserCog,
+  users: Users,
+  "users-round": UsersRound,
+};
+
+/** The icon of a permission or of its category; a shield where a newer server names one that is not here. */
+export function PermissionIcon({ icon }: { icon: string }) {
+  const Icon = (Object.hasOwn(ICONS, icon) && ICONS[icon]) || Shield;
+  return <Icon aria-hidden className="size-4 shrink-0 text-muted" />;
+}
