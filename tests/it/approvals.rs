@@ -86,6 +86,8 @@ async fn who_may_decide_but_is_not_named_by_the_stage_is_refused() {
     let request = pending(&line.admin, &runner, order("limits").in_production()).await;
     refused(owner.try_approve(&request).await, ErrorReason::NotAnApprover);
     assert!(!owner.approval(&request.approval).await.can_decide);
+    let inbox = line.approver.approvals().list_approvals(pb::ListApprovalsRequest::default()).await;
+    assert!(inbox.unwrap().into_inner().approvals.iter().all(|approval| approval.can_decide), "the inbox says so, too");
     line.approver.approve(&request).await;
     line.admin.try_cancel(&request.name).await.unwrap();
     drop(runner);

@@ -110,15 +110,16 @@ fn decider(admitted: &Admitted, row: &ApprovalRow, team_id: Option<Uuid>) -> Res
     let tier: Tier = row.tier.parse().map_err(Error::internal)?;
     let approval = ApprovalName::new(row.id).to_string();
     let about = facts(&approval, row, team_id)?;
+    let unit = user.directory.unit_by_id(row.business_unit_id);
+    // In the approval's unit, which the call of a list does not name.
     let holds = |slug: &str| -> Result<bool> {
         let pattern = PermissionPattern::parse(slug).map_err(Error::internal)?;
-        Ok(admitted.with_object(&about, |object| admitted.holds(&pattern, Some(tier), object)))
+        Ok(admitted.with_object_in(unit, &about, |object| admitted.holds(&pattern, Some(tier), object)))
     };
     let roles: BTreeSet<String> = effective(&user.grants, admitted.moment(), scope)
         .into_iter()
         .flat_map(|held| held.roles.into_iter().map(str::to_owned))
         .collect();
-    let unit = user.directory.unit_by_id(row.business_unit_id);
     Ok(Some(Decider {
         username: name.id().to_string(),
         roles,

@@ -163,7 +163,7 @@ test("a terminal that waits is let in from the browser, and turned out again", a
     expect(await terminal.run("whoami")).toContain(tilda.email);
 
     await page.getByRole("link", { name: "Look at your sessions" }).click();
-    await page.getByRole("button", { name: /^End session of cli\// }).click();
+    await page.getByRole("button", { name: /^End session of flagstone on / }).click();
     await expect(page.getByText("1 session ended.")).toBeVisible();
     await expect(terminal.run("whoami")).rejects.toMatchObject({ code: 3 });
   } finally {
