@@ -9,8 +9,11 @@ import { version } from "./package.json" with { type: "json" };
 // Where `npm run dev` finds a running server.
 const server = process.env.FLAGSTONE_ADDRESS ?? "http://127.0.0.1:7400";
 
+const isContract = (id: string) => /src[\\/]gen[\\/]/.test(id);
+
 const isCommon = (id: string) =>
   /(src|lucide-react)[\\/]/.test(id) &&
+  !isContract(id) &&
   !/[\\/](lib[\\/]schema|components[\\/](values|effects-preview|policy-results)\.)/.test(id) &&
   !isAdministration(id);
 
@@ -32,7 +35,7 @@ export default defineConfig({
     target: "es2023",
     // The policy of the page allows no data: fonts and scripts, and small files are cheap over HTTP/2.
     assetsInlineLimit: 0,
-    // React, router, queries and messages, 144 kB with gzip. What a first load takes is tested in tests/web.
+    // React, router, queries and messages, 136 kB with gzip. What a first load takes is tested in tests/web.
     chunkSizeWarningLimit: 500,
     modulePreload: { polyfill: false },
     rolldownOptions: {
@@ -43,12 +46,15 @@ export default defineConfig({
           groups: [
             {
               name: "base",
-              test: /node_modules[\\/](react|react-dom|scheduler|use-sync-external-store|@tanstack|@connectrpc|@bufbuild)[\\/]/,
+              // Without what only plans need: rows of different heights.
+              test: /node_modules[\\/](react|react-dom|scheduler|use-sync-external-store|@tanstack[\\/](?!(react-)?virtual)[a-z-]+|@connectrpc|@bufbuild)[\\/]/,
             },
             {
               name: "ui",
               test: /node_modules[\\/](@radix-ui|@floating-ui|aria-hidden|react-remove-scroll|react-remove-scroll-bar|react-style-singleton|use-callback-ref|use-sidecar|tslib|get-nonce)[\\/]/,
             },
+            // Messages that nearly every page reads.
+            { name: "contract", test: isContract, minShareCount: 25 },
             // What at least five pages share. Not what shows values: it brings the check of schemas along, and no list
             // needs it before somebody opens a dialog.
             { name: "common", test: isCommon, minShareCount: 5 },

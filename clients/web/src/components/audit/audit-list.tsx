@@ -5,8 +5,8 @@ import { ExactTime } from "~/components/exact-time";
 import type { Column } from "~/components/list/data-table";
 import { PrincipalChip } from "~/components/principal-chip";
 import { ResourceName } from "~/components/resource-name";
+import { AUDIT_ACTIONS } from "~/gen/audit-actions";
 import { type AuditEvent, AuditOrigin, AuditOutcome } from "~/gen/flagstone/v1/audit_service_pb";
-import { auditActions } from "~/lib/audit-actions";
 import { cn } from "~/lib/cn";
 import type { FilterFields } from "~/lib/filter";
 import { formatDuration, formatNumber } from "~/lib/format";
@@ -43,7 +43,7 @@ export const AUDIT_FIELDS = {
     label: "Action",
     field: "action",
     placeholder: "request.create",
-    suggestions: auditActions(),
+    suggestions: AUDIT_ACTIONS,
   },
   object: { kind: "exact", label: "Object", field: "object", placeholder: "businessUnits/…/deployments/…" },
   type: {

@@ -1,12 +1,12 @@
 // Lists of objects: rows of 36 pixels, virtualised, moved through with `j` and `k`; on a phone, two lines each.
 
 import { useLocation, useNavigate } from "@tanstack/react-router";
-import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { type ReactNode, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { More } from "~/lib/listed";
 import type { Place } from "~/lib/names";
 import { useRegisterActions } from "~/lib/shortcuts";
 import { useIsCompact } from "~/lib/use-is-compact";
+import { useWindowRows } from "~/lib/use-window-rows";
 import { Button } from "~/ui/button";
 import { LoadingRows, TableHead } from "./data-table-head";
 import { TableRow } from "./data-table-row";
@@ -109,23 +109,9 @@ export function DataTable<Row>({
   }, []);
 
   const height = isCompact ? COMPACT_ROW : ROW;
-  const virtual = useWindowVirtualizer({
-    count: rows.length,
-    estimateSize: () => height,
-    overscan: 12,
-    scrollMargin: offset,
-    scrollPaddingStart: COVERED,
-    getItemKey: (index) => {
-      const row = rows[index];
-      return row === undefined ? index : rowKey(row);
-    },
-  });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: rows have another height on a phone
-  useEffect(() => virtual.measure(), [height, virtual]);
-  const items = virtual.getVirtualItems();
-  const last = items.at(-1)?.index ?? -1;
+  const { first, end, top, show } = useWindowRows({ count: rows.length, height, top: offset, covered: COVERED });
   const load = more?.load;
-  const wantsMore = more?.has && !more.loading && !more.failed && last >= rows.length - AHEAD;
+  const wantsMore = more?.has && !more.loading && !more.failed && end > rows.length - AHEAD;
   useEffect(() => {
     if (wantsMore) load?.();
   }, [wantsMore, load]);
@@ -138,12 +124,11 @@ export function DataTable<Row>({
   const focusRow = (by: number) => {
     const from = rows.findIndex((row) => rowKey(row) === lastRows.get(address));
     // Without a row to start from, the first one in view.
-    const first = items.find(({ start }) => start >= window.scrollY + COVERED)?.index ?? 0;
-    const next = from < 0 ? first : Math.min(Math.max(from + by, 0), rows.length - 1);
+    const next = from < 0 ? top : Math.min(Math.max(from + by, 0), rows.length - 1);
     const row = rows[next];
     if (row === undefined) return;
     lastRows.set(address, rowKey(row));
-    virtual.scrollToIndex(next);
+    show(next);
     // The row may only now come into being.
     requestAnimationFrame(() =>
       requestAnimationFrame(() => frame.current?.querySelector<HTMLElement>(`[data-index="${next}"]`)?.focus()),
@@ -192,8 +177,8 @@ export function DataTable<Row>({
       if (row !== undefined && opens && !within && !window.getSelection()?.toString()) open(row);
     },
   };
-  const before = (items[0]?.start ?? offset) - offset;
-  const after = virtual.getTotalSize() - ((items.at(-1)?.end ?? offset) - offset);
+  const before = first * height;
+  const after = (rows.length - end) * height;
   return (
     <div ref={frame} className="min-w-0">
       <table
@@ -205,15 +190,13 @@ export function DataTable<Row>({
         {!isCompact && <TableHead columns={columns} sorting={sorting} isSelectable={Boolean(selection)} />}
         <tbody {...onRows}>
           {before > 0 && <tr aria-hidden style={{ height: before }} />}
-          {items.map(({ index, key }) => {
-            const row = rows[index];
-            if (row === undefined) return null;
+          {rows.slice(first, end).map((row, index) => {
             const own = rowKey(row);
             return (
               <TableRow
-                key={key}
+                key={own}
                 row={row}
-                index={index}
+                index={first + index}
                 columns={columns}
                 compact={isCompact ? compact : undefined}
                 opens={opens}
