@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use flagstone_core::access::Grants;
 use flagstone_core::names::{Principal, RunnerName, UserName};
 use flagstone_core::service_account::ServiceAccountKind;
+use flagstone_core::{Error as CoreError, Reason};
 use uuid::Uuid;
 
 use crate::directory::Directory;
@@ -112,6 +113,18 @@ impl UserCaller {
     /// Whether it is a program that decides by itself (rule 14).
     pub fn is_agent(&self) -> bool {
         self.account_kind == Some(ServiceAccountKind::Agent)
+    }
+
+    /// Name of the person, for what is about the caller as one. FAILED_PRECONDITION `PERSON_REQUIRED` for a program.
+    pub fn person(&self) -> Result<&UserName, CoreError> {
+        self.user_name().ok_or_else(|| {
+            let message = format!(
+                "This is about the caller as a person. {} is a service account, without profile, sessions or tokens of its \
+                 own to manage: log in, or name the person.",
+                self.name
+            );
+            CoreError::precondition(Reason::PersonRequired, message)
+        })
     }
 
     /// Name of the person; `None` for a program.

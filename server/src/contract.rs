@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use flagstone_api::options::{Idempotency, MethodPolicy, RequestKindPolicy, Risk};
 use flagstone_api::{DESCRIPTORS, pb};
-use flagstone_core::access::PermissionPattern;
+use flagstone_core::access::{PermissionPattern, PermissionScope};
 use flagstone_core::request::RequestKind;
 use flagstone_core::tier::Tier;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor};
@@ -47,6 +47,15 @@ impl Method {
     /// True for a call that changes nothing.
     pub fn is_read(&self) -> bool {
         self.idempotency == Idempotency::NoSideEffects
+    }
+
+    /// True where only what everybody may do with what is their own admits: a service account can never hold that (rule
+    /// 10).
+    pub fn is_for_people(&self) -> bool {
+        let of_users = |pattern: &PermissionPattern| {
+            pattern.permissions().iter().all(|permission| permission.scope() == PermissionScope::User)
+        };
+        !self.permissions().is_empty() && self.permissions().iter().all(of_users)
     }
 
     /// Any one of these is enough; empty where no permission is needed.

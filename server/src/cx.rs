@@ -271,7 +271,9 @@ impl Cx {
 
     /// The session of the signed-in person: for what no program may do with a token that somebody gave it.
     pub fn session(&self) -> Result<Uuid> {
-        self.user()?.session_id().ok_or_else(|| {
+        let user = self.user()?;
+        user.person()?;
+        user.session_id().ok_or_else(|| {
             CoreError::new(
                 Kind::Denied,
                 Reason::SessionRequired,
@@ -375,6 +377,10 @@ impl Cx {
                 "The first password must be changed before anything else. Call ChangePassword.",
             )
             .into());
+        }
+        if user.account_kind.is_some() && self.method.is_for_people() {
+            // Not a denial: nobody could grant it.
+            user.person()?;
         }
         let now = Utc::now();
         let at = Moment { now, ip: Some(&self.call.ip) };

@@ -1,5 +1,5 @@
 //! What must hold whatever grants are changed, and by which call: nobody gives what they do not hold, and somebody
-//! remains who can administer the organization.
+//! remains who can administer the organization, and who operates the installation.
 
 use std::collections::HashSet;
 
@@ -13,6 +13,9 @@ use crate::tx::Tx;
 
 /// The role that administers an organization.
 const ADMIN: &str = "platform-admin";
+
+/// The role that operates the installation; bound in the default organization only.
+const OPERATOR: &str = "installation-operator";
 
 /// Rule 11: fails unless the caller holds each of these permissions in the scope, and holds it for every object there.
 /// What is held for the own team's or own objects only, or on a condition, can be used but not handed on. A refusal is a
@@ -69,24 +72,34 @@ pub fn not_held(admitted: &Admitted, permissions: &PermissionSet, scope: Scope) 
     permissions.iter().filter(|permission| !holds(permission)).collect()
 }
 
-/// Rule 12: fails with `LAST_ADMIN` where the change has left no active user who holds the role of platform admin for good.
-/// After the change, in its transaction, which from here on is the only one that changes the organization's grants.
+/// Rule 12: fails with `LAST_ADMIN` where the change has left no active user who holds the role of platform admin for good,
+/// or has taken the last one who so holds that of an operator of the installation: nobody but an operator makes one. After
+/// the change, in its transaction, which from here on is the only one that changes the organization's grants.
 pub async fn keep_an_admin(tx: &Tx) -> Result<()> {
     let organization_id = tx.organization_id;
     role_binding::lock_grants(tx, organization_id).await?;
-    if role_binding::has_holder(tx, organization_id, ADMIN).await? {
+    if !role_binding::has_holder(tx, organization_id, ADMIN).await? {
+        return Err(last(ADMIN, "the organization without an active platform admin"));
+    }
+    if role_binding::has_holder(tx, organization_id, OPERATOR).await? {
         return Ok(());
     }
-    Err(CoreError::precondition(
-        Reason::LastAdmin,
-        "This would leave the organization without an active platform admin. Make someone else one first, without an end or \
-         condition.",
-    )
-    .into())
+    // Where there was none before, as in every organization but the default one, there is none to keep. What was before is
+    // what others see: this transaction is not committed, and all that changed grants earlier are.
+    let before = tx.app.db.reads.get().await?;
+    if role_binding::has_holder(&before, organization_id, OPERATOR).await? {
+        return Err(last(OPERATOR, "the installation without an active operator"));
+    }
+    Ok(())
+}
+
+fn last(role: &str, without: &str) -> Error {
+    let message = format!("This would leave {without}. Make someone else one first, without an end or condition.");
+    CoreError::precondition(Reason::LastAdmin, message).with("role", &format!("roles/{role}")).into()
 }
 
 /// What every change of grants ends with: it counts from the commit on, everywhere, and leaves somebody who administers
-/// the organization.
+/// the organization, and somebody who operates the installation.
 pub async fn grants_changed(tx: &mut Tx) -> Result<()> {
     let organization_id = tx.organization_id;
     identity::raise_epoch(tx, organization_id).await?;

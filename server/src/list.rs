@@ -30,6 +30,12 @@ pub struct List {
     pub orders: &'static [Order],
 }
 
+/// The orders of most lists: the newest first, or the oldest.
+pub const BY_CREATION: &[Order] = &[
+    Order { name: "create_time", key: "create_time", descending: true },
+    Order { name: "create_time", key: "create_time", descending: false },
+];
+
 /// The arguments of one call, as they were sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Arguments<'a> {

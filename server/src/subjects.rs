@@ -25,12 +25,7 @@ pub struct Held {
 /// stays as it is until the transaction ends.
 pub async fn hold_person(tx: &mut Tx, name: &UserName) -> Result<Option<PersonRow>> {
     let organization_id = tx.organization_id;
-    let name = if name.is_me() {
-        let Some(own) = tx.admitted()?.user.user_name() else { return Ok(None) };
-        own.clone()
-    } else {
-        name.clone()
-    };
+    let name = if name.is_me() { tx.admitted()?.user.person()?.clone() } else { name.clone() };
     Ok(subject::hold_person(tx, organization_id, name.id().as_str()).await?)
 }
 

@@ -4,6 +4,7 @@
 //! may ring for a change that is not to be read yet, since an older transaction still runs: after a bell the first looks
 //! follow one another quickly.
 
+mod access;
 mod changes;
 mod horizon;
 mod kinds;
@@ -24,11 +25,13 @@ use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::call::UserCaller;
 use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::status;
 
-pub use changes::{Changes, to_proto};
+pub use access::Access;
+pub use changes::{Changes, News, to_proto};
 pub use horizon::Horizon;
 pub use kinds::{KINDS, ObjectKind, sights};
 pub use objects::Objects;
@@ -193,8 +196,11 @@ pub trait Source: Send + Sync {
     fn topics(&self, organization_id: Uuid) -> Vec<String>;
 
     /// What there is after a cursor, without waiting, and the cursor behind everything that was looked at.
-    fn look(&self, look: &Look<'_>, after: Cursor)
-    -> impl Future<Output = Result<(Option<Self::News>, Cursor)>> + Send;
+    fn look(
+        &mut self,
+        look: &Look<'_>,
+        after: Cursor,
+    ) -> impl Future<Output = Result<(Option<Self::News>, Cursor)>> + Send;
 }
 
 /// One look of a watch.
@@ -248,6 +254,11 @@ impl<S: Source> Watch<S> {
     /// Where to resume after everything that was signalled so far.
     pub fn cursor(&self) -> String {
         encode(self.cursor)
+    }
+
+    /// Whose watch it is, with the grants of the last look.
+    pub fn caller(&self) -> Result<&Arc<UserCaller>> {
+        self.waiter.cx.user()
     }
 
     /// The oldest cursor that can still be resumed from, where this one cannot.

@@ -357,3 +357,27 @@ async fn list_who_can_names_those_who_can_and_through_what() {
     assert_eq!(error.violations.fields[0].field, "object");
     app.finish().await;
 }
+
+/// Rule 16: what is told of a unit that one may not look into is told of one that is not there.
+#[tokio::test]
+async fn a_unit_that_is_not_there_is_explained_like_a_hidden_one() {
+    let app = TestApp::start().await;
+    app.unit("vaulted").await;
+    let viewer = app.user("viewer", &[("viewer", "sandbox")]).await;
+    let mut told = Vec::new();
+    for unit in ["vaulted", "nowhere"] {
+        let object = format!("businessUnits/{unit}");
+        let list = "business_unit:environments:list";
+        let asked = ask(&viewer, "users/me", list, &object).await.unwrap();
+        let [step] = asked.smallest_change.as_slice() else { panic!("{asked:#?}") };
+        assert_eq!((step.kind(), step.scope.as_str()), (AccessStepKind::BindRole, object.as_str()));
+        // The same by the decision that refused it.
+        let request = pb::ListEnvironmentsRequest { parent: object, ..Default::default() };
+        let refused = Error::from(viewer.environments().list_environments(request).await.unwrap_err());
+        let decided = explain(&viewer, About::Decision(refused.metadata["decision_id"].clone())).await.unwrap();
+        assert_eq!((decided.reason(), &decided.smallest_change), (asked.reason(), &asked.smallest_change));
+        told.push(format!("{asked:?}").replace(unit, "it"));
+    }
+    assert_eq!(told[0], told[1]);
+    app.finish().await;
+}

@@ -10,6 +10,7 @@ use crate::support::database::{one, run};
 use crate::support::{Caller, Code, Error, TestApp};
 
 const UNIT: &str = "businessUnits/sandbox";
+const OPERATOR: &str = "roles/installation-operator";
 
 async fn give(caller: &Caller, request: pb::CreateRoleBindingRequest) -> Result<pb::RoleBinding, Error> {
     let answer = caller.roles().create_role_binding(request).await;
@@ -275,6 +276,104 @@ async fn two_administrators_who_unbind_each_other_at_once_leave_one() {
         .await;
     }
     app.finish().await;
+}
+
+/// Of the operators of the installation, whom only one of them makes.
+fn last_operator(error: &Error) {
+    last_admin(error);
+    assert_eq!(error.metadata["role"], OPERATOR, "{error:?}");
+}
+
+#[tokio::test]
+async fn the_last_operator_of_the_installation_stays() {
+    let app = TestApp::start().await;
+    let admin = app.as_admin().await;
+    let second = app.user("second", &[("platform-admin", "")]).await;
+    run(&app.sql, "UPDATE business_units SET owner_id = NULL").await;
+    let first = binding_of(&admin, OPERATOR, "users/admin").await;
+    last_operator(&take(&admin, &first).await.unwrap_err());
+    let dry = pb::DeleteRoleBindingRequest { name: first.clone(), validate_only: true, ..Default::default() };
+    last_operator(&Error::from(admin.roles().delete_role_binding(dry).await.unwrap_err()));
+    // Another administrator could do without this one, the installation could not.
+    last_operator(&second.set_active("users/admin", false).await.unwrap_err());
+    last_operator(&second.delete_user("users/admin").await.unwrap_err());
+    let mut deny = binding("", OPERATOR, "users/admin");
+    deny.role_binding.as_mut().unwrap().effect = pb::RoleBindingEffect::Deny.into();
+    last_operator(&give(&admin, deny).await.unwrap_err());
+
+    // By a group: then the group, its binding and its member stay.
+    let operators = make_group(&admin, "", "operators").await;
+    let by_group = bind(&admin, "", OPERATOR, &operators).await;
+    last_operator(&take(&admin, &first).await.unwrap_err());
+    add_to_group(&admin, &operators, "users/admin").await.unwrap();
+    take(&admin, &first).await.unwrap();
+    last_operator(&take(&admin, &by_group).await.unwrap_err());
+    let out =
+        pb::RemoveGroupMemberRequest { name: operators.clone(), user: "users/admin".into(), ..Default::default() };
+    last_operator(&Error::from(admin.groups().remove_group_member(out.clone()).await.unwrap_err()));
+    let whole = pb::DeleteGroupRequest { name: operators.clone(), ..Default::default() };
+    last_operator(&Error::from(admin.groups().delete_group(whole).await.unwrap_err()));
+
+    // With another one who holds it for good, the first may go.
+    add_to_group(&admin, &operators, "users/second").await.unwrap();
+    admin.groups().remove_group_member(out).await.unwrap();
+    second.delete_user("users/admin").await.unwrap();
+    app.finish().await;
+}
+
+/// What never was cannot be taken: an installation without operators, and any organization but the default one, go on.
+#[tokio::test]
+async fn where_no_operator_is_none_has_to_stay() {
+    let app = TestApp::start().await;
+    let (admin, globex) = (app.as_admin().await, app.organization("globex").await);
+    run(
+        &app.sql,
+        "DELETE FROM role_bindings WHERE role_id IN (SELECT id FROM roles WHERE slug = 'installation-operator')",
+    )
+    .await;
+    app.grants_changed().await;
+    for (caller, user) in [(&admin, "users/dev"), (&globex.admin, "users/globex-dev")] {
+        let role = make_role(caller, "jobs").await;
+        let made = bind(caller, "", &role, user).await;
+        take(caller, &made).await.unwrap();
+        caller.set_active(user, false).await.unwrap();
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn two_operators_who_remove_each_other_at_once_leave_one() {
+    let app = TestApp::start().await;
+    let first = app.as_admin().await;
+    let second = app.user("second", &[("platform-admin", ""), ("installation-operator", "")]).await;
+    run(&app.sql, "UPDATE business_units SET owner_id = NULL").await;
+    for _ in 0..5 {
+        let mine = binding_of(&first, OPERATOR, "users/admin").await;
+        let theirs = binding_of(&first, OPERATOR, "users/second").await;
+        let (one, two) = futures::join!(take(&first, &theirs), take(&second, &mine));
+        assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+        let (left, gone) = if one.is_ok() { (&first, "users/second") } else { (&second, "users/admin") };
+        crate::support::wait_for("the one who is left goes on", async || {
+            give(left, binding("", OPERATOR, gone)).await.ok()
+        })
+        .await;
+    }
+    // The one takes the role, the other the account.
+    let theirs = binding_of(&first, OPERATOR, "users/second").await;
+    let (one, two) = futures::join!(take(&first, &theirs), second.set_active("users/admin", false));
+    assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+    assert_eq!(operators(&app).await, 1);
+    app.finish().await;
+}
+
+/// How many active people operate the installation.
+async fn operators(app: &TestApp) -> i64 {
+    one(
+        &app.sql,
+        "SELECT count(*) FROM role_bindings b JOIN roles r ON r.id = b.role_id JOIN users u ON u.id = b.subject_id
+         WHERE r.slug = 'installation-operator' AND u.active",
+    )
+    .await
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ use flagstone_api::pb::{self, ErrorReason};
 use prost_types::FieldMask;
 
 use crate::api_tokens::{create as create_token, token};
+use crate::support::authority::make_group;
+use crate::support::contract::{Method, methods};
 use crate::support::world::{Cast, get_request};
 use crate::support::{Caller, Code, Error, TestApp, database, wait_for};
 
@@ -190,5 +192,59 @@ async fn an_inactive_account_is_out() {
     assert_eq!((error.code, error.reason), (Code::Unauthenticated, Some(ErrorReason::PrincipalInactive)));
     update(&admin, account(true), &["active"]).await.unwrap();
     wait_for("it is back", async || list().await.ok()).await;
+    app.finish().await;
+}
+
+/// Only what everybody may do with what is their own admits to it.
+fn of_oneself(method: &Method) -> bool {
+    method.policy.permissions.iter().all(|permission| permission.starts_with("user:"))
+}
+
+/// What is about a person, or about oneself as one, is nothing for a program, whatever its roles and its token give it.
+#[tokio::test]
+async fn a_program_is_no_person() {
+    let app = TestApp::start().await;
+    let held = ["platform:sessions:revoke", "platform:users:read", "platform:groups:manage_members"];
+    app.role("helpdesk", "PLATFORM", &held).await;
+    let admin = app.as_admin().await;
+    let account = create(&admin, "builder", of_kind(Machine)).await.unwrap();
+    app.bind_account("builder", "helpdesk", "").await;
+    let secret = create_token(&admin, &account.name, token("Key", &held)).await.unwrap().secret;
+    let program = app.anonymous().with_token(&secret);
+
+    let mut judged = 0;
+    for method in methods().iter().filter(|method| of_oneself(method)) {
+        let error = program.ask(method, &method.request()).await.expect_err(&method.name);
+        let expected = (Code::FailedPrecondition, Some(ErrorReason::PersonRequired));
+        let field = error.code == Code::InvalidArgument;
+        assert!(field || (error.code, error.reason) == expected, "{}: {error:?}", method.name);
+        judged += usize::from(!field);
+    }
+    assert!(judged >= 6, "only {judged} methods are for people");
+
+    let me = || "users/me".to_owned();
+    let sessions = pb::ListSessionsRequest { parent: me(), ..Default::default() };
+    let revoke = pb::RevokeSessionRequest { name: "users/me/sessions/-".into(), ..Default::default() };
+    let tokens = pb::ListApiTokensRequest { parent: me(), ..Default::default() };
+    let own = token("Own", &held[..1]);
+    let make = pb::CreateApiTokenRequest { parent: me(), api_token: Some(own), ..Default::default() };
+    let group = make_group(&admin, "", "crew").await;
+    let out = pb::RemoveGroupMemberRequest { name: group, user: me(), ..Default::default() };
+    let refusals = [
+        Error::from(program.users().get_user(pb::GetUserRequest { name: me() }).await.unwrap_err()),
+        Error::from(program.auth().list_sessions(sessions).await.unwrap_err()),
+        Error::from(program.auth().revoke_session(revoke).await.unwrap_err()),
+        Error::from(program.auth().logout(pb::LogoutRequest::default()).await.unwrap_err()),
+        Error::from(program.api_tokens().list_api_tokens(tokens).await.unwrap_err()),
+        Error::from(program.api_tokens().create_api_token(make).await.unwrap_err()),
+        Error::from(program.groups().remove_group_member(out).await.unwrap_err()),
+    ];
+    for refused in refusals {
+        let expected = (Code::FailedPrecondition, Some(ErrorReason::PersonRequired));
+        assert_eq!((refused.code, refused.reason), expected, "{refused:?}");
+    }
+    // Of others it manages what its role says.
+    let theirs = pb::ListSessionsRequest { parent: "users/admin".into(), ..Default::default() };
+    assert!(!program.auth().list_sessions(theirs).await.unwrap().into_inner().sessions.is_empty());
     app.finish().await;
 }

@@ -1,12 +1,13 @@
 //! The change feed as its watchers see it: in order, without gap or repetition over a cut, and nothing of what one may not
 //! read.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use flagstone_api::pb::watch_changes_response::Event;
 use flagstone_api::pb::{self, ErrorReason, StreamEndReason};
 use tonic::Streaming;
 
+use crate::support::authority::{self, add_to_group, bind, make_group, make_role};
 use crate::support::database::run;
 use crate::support::wait::in_time;
 use crate::support::world::Cast;
@@ -19,6 +20,8 @@ struct Feed {
     stream: Streaming<pb::WatchChangesResponse>,
     /// Behind everything that was received.
     cursor: String,
+    /// What the caller may do, as it was told last and not looked at yet.
+    access: Option<String>,
 }
 
 impl Feed {
@@ -28,7 +31,7 @@ impl Feed {
         let Some(Event::Open(open)) = first.and_then(|first| first.event) else {
             panic!("a stream begins with `open`")
         };
-        Self { stream, cursor: open.cursor }
+        Self { stream, cursor: open.cursor, access: None }
     }
 
     async fn of(caller: &Caller, parent: &str, cursor: &str) -> Self {
@@ -45,10 +48,29 @@ impl Feed {
                     return Ok(batch.changes);
                 }
                 Event::Heartbeat(heartbeat) => self.cursor = heartbeat.cursor,
+                Event::Access(access) => self.access = Some(access.etag),
                 Event::End(end) => return Err(end),
                 Event::Open(open) => panic!("a second {open:?}"),
             }
         }
+    }
+
+    /// What the caller may do, once it is told: at the begin of the stream, or anew. Changes that come before are dropped.
+    async fn access(&mut self) -> String {
+        in_time("access is told", async {
+            loop {
+                if let Some(etag) = self.access.take() {
+                    return etag;
+                }
+                let message = self.stream.message().await.unwrap();
+                match message.and_then(|message| message.event).expect("the stream goes on") {
+                    Event::Access(access) => self.access = Some(access.etag),
+                    Event::End(end) => panic!("{end:?}"),
+                    Event::Open(_) | Event::Changes(_) | Event::Heartbeat(_) => {}
+                }
+            }
+        })
+        .await
     }
 
     /// What comes up to a change of this object.
@@ -312,6 +334,7 @@ async fn a_poll_waits_for_a_change_and_says_what_is_wrong_with_it() {
         objects: vec![made, "policies/tags".into()],
         cursor: "x".into(),
         wait: wait(31),
+        ..Default::default()
     };
     let refused = poll(&cast.admin, wrong).await.unwrap_err();
     let mut fields: Vec<&str> = refused.violations.fields.iter().map(|wrong| wrong.field.as_str()).collect();
@@ -369,5 +392,82 @@ async fn a_change_reaches_its_watchers_at_once() {
     took.sort_unstable();
     println!("from the answer to the watcher: median {:?}, slowest {:?}", took[10], took[19]);
     drop(feed);
+    app.finish().await;
+}
+
+/// A change of what somebody may do, by whatever way, reaches the streams of that person and no other.
+#[tokio::test]
+async fn whose_access_changes_is_told_and_nobody_else() {
+    let app = TestApp::start().await;
+    let cast = Cast::of(&app).await;
+    let admin = &cast.admin;
+    let role = make_role(admin, "jobs").await;
+    let group = make_group(admin, "", "crew").await;
+    bind(admin, &cast.unit, "roles/viewer", &group).await;
+    let late = app.user("late", &[]).await;
+    let mut bystander = Feed::of(&cast.dev, EVERYWHERE, "").await;
+    bystander.access().await;
+    let mut feed = Feed::of(&late, EVERYWHERE, "").await;
+    let nothing = feed.access().await;
+
+    // A binding, what its role holds, and its end.
+    let binding = bind(admin, &cast.unit, &role, "users/late").await;
+    let given = feed.access().await;
+    assert_ne!(given, nothing);
+    let permissions = vec!["business_unit:jobs:read".into(), "business_unit:jobs:list".into()];
+    let wider = pb::Role { name: role.clone(), permissions, ..Default::default() };
+    let update = pb::UpdateRoleRequest { role: Some(wider), ..Default::default() };
+    admin.roles().update_role(update).await.unwrap();
+    let wider = feed.access().await;
+    assert!(wider != given && wider != nothing);
+    let take = pb::DeleteRoleBindingRequest { name: binding, ..Default::default() };
+    admin.roles().delete_role_binding(take).await.unwrap();
+    assert_eq!(feed.access().await, nothing, "what was given was taken: nothing is as before");
+
+    // One that ends by itself: nobody does anything then.
+    let mut ends = authority::binding(&cast.unit, &role, "users/late");
+    let end = SystemTime::now() + Duration::from_secs(3);
+    ends.role_binding.as_mut().unwrap().expire_time = Some(end.into());
+    admin.roles().create_role_binding(ends).await.unwrap();
+    assert_eq!(feed.access().await, wider, "the same, for as long as it holds");
+    assert_eq!(feed.access().await, nothing);
+    assert!(SystemTime::now() >= end);
+
+    // A group, a unit, a switch of the organization that one of its roles is about.
+    add_to_group(admin, &group, "users/late").await.unwrap();
+    let member = feed.access().await;
+    assert_ne!(member, nothing);
+    let out = pb::RemoveGroupMemberRequest { name: group, user: "users/late".into(), ..Default::default() };
+    admin.groups().remove_group_member(out).await.unwrap();
+    assert_eq!(feed.access().await, nothing);
+    app.member("late", "developer", "sandbox").await;
+    let developer = feed.access().await;
+    assert_ne!(developer, nothing);
+
+    // A stream that was cut meanwhile, and a poll, tell by the same text.
+    let mut again = Feed::of(&late, EVERYWHERE, &feed.cursor).await;
+    assert_eq!(again.access().await, developer);
+    let ask = |etag: &str| pb::PollChangesRequest {
+        parent: EVERYWHERE.into(),
+        cursor: feed.cursor.clone(),
+        object_types: vec!["job".into()],
+        wait: Some(prost_types::Duration { seconds: 20, nanos: 0 }),
+        access_etag: etag.into(),
+        ..Default::default()
+    };
+    let at_once = in_time("a poll ends at once", poll(&late, ask(&nothing))).await.unwrap();
+    assert_eq!(at_once.access.unwrap().etag, developer);
+    let (answer, ()) = tokio::join!(poll(&late, ask(&developer)), async {
+        tokio::task::yield_now().await;
+        app.unbind("late").await;
+    });
+    let answer = answer.unwrap();
+    assert_eq!(answer.access.map(|access| access.etag), Some(nothing), "{:?}", answer.changes);
+
+    // All of that was nothing to others.
+    let last = draft(&cast, &cast.dev, "last").await;
+    bystander.until(&last).await;
+    assert_eq!(bystander.access, None);
+    drop((feed, again, bystander));
     app.finish().await;
 }

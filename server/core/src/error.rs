@@ -79,11 +79,12 @@ pub enum Reason {
     AuthorizationPending,
     SlowDown,
     LoginRefused,
+    PersonRequired,
 }
 
 impl Reason {
     /// Every reason, in the order of the proto enum.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::BadCredentials,
         Self::TokenExpired,
         Self::TokenReused,
@@ -129,6 +130,7 @@ impl Reason {
         Self::AuthorizationPending,
         Self::SlowDown,
         Self::LoginRefused,
+        Self::PersonRequired,
     ];
 
     /// The name on the wire, for instance `ETAG_MISMATCH`.
@@ -179,6 +181,7 @@ impl Reason {
             Self::AuthorizationPending => "AUTHORIZATION_PENDING",
             Self::SlowDown => "SLOW_DOWN",
             Self::LoginRefused => "LOGIN_REFUSED",
+            Self::PersonRequired => "PERSON_REQUIRED",
         }
     }
 }

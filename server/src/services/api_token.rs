@@ -14,7 +14,7 @@ use flagstone_core::access::{
 };
 use flagstone_core::api_token::{self as rules, reached};
 use flagstone_core::error::Violations;
-use flagstone_core::filter::{Field, FieldKind, Order};
+use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::names::{ApiTokenName, ApiTokenParent, BusinessUnitName, Principal, parse};
 use flagstone_db::api_token::{self, ApiTokenRow, NewApiToken};
 use flagstone_db::list::{self, Branch};
@@ -30,7 +30,7 @@ use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::guards::may_grant;
 use crate::ledger::ObjectRef;
-use crate::list::{List, arguments};
+use crate::list::{BY_CREATION, List, arguments};
 use crate::rpc::unary;
 use crate::token::{self, TokenKind};
 use crate::tx::Tx;
@@ -54,10 +54,7 @@ const LIST: List = List {
         Field { name: "expire_time", kind: FieldKind::Time },
     ],
     names: &[],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 const OWN: &str = "user:api_tokens:manage:own";
@@ -73,13 +70,17 @@ struct Holder {
 }
 
 impl Holder {
-    fn of(name: ApiTokenParent, caller: &UserCaller) -> Self {
+    /// Fails where a program asks for its tokens as if it were a person: they are managed under its name, by others.
+    fn of(name: ApiTokenParent, caller: &UserCaller) -> Result<Self> {
+        if matches!(&name, ApiTokenParent::User(name) if name.is_me()) {
+            caller.person()?;
+        }
         let is_caller = match (&name, &caller.name) {
             (ApiTokenParent::User(name), Principal::User(own)) => name.is_me() || name == own,
             _ => false,
         };
         let shown = if is_caller { caller.name.to_string() } else { name.to_string() };
-        Self { name, shown, is_caller }
+        Ok(Self { name, shown, is_caller })
     }
 
     /// A person's tokens are that person's alone; an administrator manages those of service accounts. `writes` is whether
@@ -117,7 +118,7 @@ impl Holder {
 
 async fn create_api_token(cx: Cx, req: pb::CreateApiTokenRequest) -> Result<pb::CreateApiTokenResponse> {
     let caller = cx.user()?.clone();
-    let holder = Holder::of(parse(&req.parent, "parent")?, &caller);
+    let holder = Holder::of(parse(&req.parent, "parent")?, &caller)?;
     let sent = req.api_token.clone().unwrap_or_default();
     let mut tx = cx.begin(&req, Target::organization(&holder.shown)).await?;
     let facts = holder.facts(&holder.shown, &caller);
@@ -248,7 +249,7 @@ async fn judge(tx: &Tx, holder: &Holder, holder_id: Uuid, wanted: &Wanted) -> Re
 async fn list_api_tokens(cx: Cx, req: pb::ListApiTokensRequest) -> Result<pb::ListApiTokensResponse> {
     let caller = cx.user()?.clone();
     let (name, call) = LIST.call_in::<ApiTokenParent>(&cx, &req.parent, arguments!(req))?;
-    let holder = Holder::of(name, &caller);
+    let holder = Holder::of(name, &caller)?;
     let read = cx.read(Target::organization(&holder.shown)).await?;
     let facts = holder.facts(&holder.shown, &caller);
     cx.require(&read, &holder.pattern(false)?, &facts).await?;
@@ -265,7 +266,7 @@ async fn list_api_tokens(cx: Cx, req: pb::ListApiTokensRequest) -> Result<pb::Li
 async fn revoke_api_token(cx: Cx, req: pb::RevokeApiTokenRequest) -> Result<pb::RevokeApiTokenResponse> {
     let caller = cx.user()?.clone();
     let name: ApiTokenName = parse(&req.name, "name")?;
-    let holder = Holder::of(name.parent(), &caller);
+    let holder = Holder::of(name.parent(), &caller)?;
     let id = match &name {
         ApiTokenName::User(name) => *name.id(),
         ApiTokenName::ServiceAccount(name) => *name.id(),

@@ -2,13 +2,13 @@
 
 use flagstone_api::pb;
 use flagstone_core::approval::ApprovalState;
-use flagstone_core::filter::{Field, FieldKind, Order};
+use flagstone_core::filter::{Field, FieldKind};
 use flagstone_db::list::{self, Branch};
 
 use super::approval;
 use crate::cx::{Cx, Target};
 use crate::error::Result;
-use crate::list::{List, NameKind, arguments};
+use crate::list::{BY_CREATION, List, NameKind, arguments};
 
 const LIST: List = List {
     fields: &[
@@ -20,10 +20,7 @@ const LIST: List = List {
         Field { name: "create_time", kind: FieldKind::Time },
     ],
     names: &[("business_unit", NameKind::BusinessUnit), ("request", NameKind::Request), ("requester", NameKind::User)],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 /// `ApprovalService.ListApprovals`.

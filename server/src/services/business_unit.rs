@@ -8,7 +8,7 @@ use flagstone_api::pb::business_unit_service_server::BusinessUnitService;
 use flagstone_core::access::Scope;
 use flagstone_core::business_unit::{BusinessUnitText, CODE_MAX, FORMER_OWNER_ROLE, OWNER_ROLE, id_of_code};
 use flagstone_core::etag::Etag;
-use flagstone_core::filter::{Field, FieldKind, Order};
+use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::names::{BusinessUnitMemberName, BusinessUnitName, UserName, parse};
 use flagstone_core::{Error as CoreError, Reason, Violations};
 use flagstone_db::Connection;
@@ -31,7 +31,7 @@ use crate::cx::{Cx, Facts, Target};
 use crate::error::{Error, Result};
 use crate::guards;
 use crate::ledger::ObjectRef;
-use crate::list::{List, arguments};
+use crate::list::{BY_CREATION, List, arguments};
 use crate::mask;
 use crate::rpc;
 use crate::tx::Tx;
@@ -79,7 +79,7 @@ const PATHS: [(&str, Path); 4] = [
     ("active", Path::Active),
 ];
 
-const LIST: List = List {
+pub(super) const LIST: List = List {
     fields: &[
         Field { name: "display_name", kind: FieldKind::TextSearch },
         Field { name: "code", kind: FieldKind::Text },
@@ -87,10 +87,7 @@ const LIST: List = List {
         Field { name: "create_time", kind: FieldKind::Time },
     ],
     names: &[],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 async fn get_business_unit(cx: Cx, message: pb::GetBusinessUnitRequest) -> Result<pb::BusinessUnit> {

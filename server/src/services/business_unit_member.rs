@@ -6,7 +6,7 @@ use flagstone_api::pb;
 use flagstone_core::access::{Permission, PermissionSet, Restriction, RoleScope, Scope};
 use flagstone_core::business_unit::OWNER_ROLE;
 use flagstone_core::etag::Etag;
-use flagstone_core::filter::{Field, FieldKind, Order};
+use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::names::{BusinessUnitMemberName, BusinessUnitName, RoleName, UserName, parse};
 use flagstone_core::{Error as CoreError, Reason, Violations, email};
 use flagstone_db::Connection;
@@ -22,7 +22,7 @@ use crate::convert::timestamp;
 use crate::cx::{Cx, Facts, Target};
 use crate::error::{Error, Result};
 use crate::guards;
-use crate::list::{List, NameKind, arguments};
+use crate::list::{BY_CREATION, List, NameKind, arguments};
 use crate::mask;
 use crate::tx::Tx;
 
@@ -32,10 +32,7 @@ const READABLE: &[&str] = &["business_unit:business_units:read"];
 const LIST: List = List {
     fields: &[Field { name: "user", kind: FieldKind::Name }, Field { name: "create_time", kind: FieldKind::Time }],
     names: &[("user", NameKind::User)],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 fn facts(name: &str) -> Facts<'_> {
@@ -216,7 +213,7 @@ async fn locked(
     let organization_id = tx.organization_id;
     let absent = || CoreError::not_found(name);
     let username = match name.user() {
-        user if user.is_me() => tx.admitted()?.user.user_name().ok_or_else(absent)?.id().to_string(),
+        user if user.is_me() => tx.admitted()?.user.person()?.id().to_string(),
         user => user.id().to_string(),
     };
     let user = business_unit_member::user(tx, organization_id, UserKey::Username(&username)).await?;

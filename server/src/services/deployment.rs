@@ -31,7 +31,7 @@ use crate::app::App;
 use crate::convert::{enum_number, json_to_struct, timestamp, unit_name, value_to_proto};
 use crate::cx::{Cx, Facts, Read, Target};
 use crate::error::{Error, Result};
-use crate::list::{List, NameKind, arguments};
+use crate::list::{BY_CREATION, List, NameKind, arguments};
 use crate::rpc;
 
 /// The service.
@@ -64,10 +64,7 @@ const LIST: List = List {
         Field { name: "create_time", kind: FieldKind::Time },
     ],
     names: &[("environment", NameKind::Environment), ("template", NameKind::Template), ("owner", NameKind::User)],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 const REVISIONS: List = List {

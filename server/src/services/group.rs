@@ -10,7 +10,7 @@ use flagstone_api::pb::group_service_server::GroupService;
 use flagstone_core::access::Effect;
 use flagstone_core::error::Violations;
 use flagstone_core::etag::Etag;
-use flagstone_core::filter::{Field, FieldKind, Order};
+use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::names::{GroupName, RoleBindingName, RoleName, ScopeParent, Slug, TeamName, parse, parse_scope};
 use flagstone_core::role::check_labels;
 use flagstone_core::{Error as CoreError, Reason};
@@ -30,7 +30,7 @@ use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::guards::{grants_changed, may_grant};
 use crate::ledger::ObjectRef;
-use crate::list::{List, NameKind, arguments};
+use crate::list::{BY_CREATION, List, NameKind, arguments};
 use crate::mask;
 use crate::rpc;
 use crate::tx::Tx;
@@ -60,10 +60,7 @@ const LIST: List = List {
         Field { name: "create_time", kind: FieldKind::Time },
     ],
     names: &[("member", NameKind::User)],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 /// How many of its roles a group tells.

@@ -10,7 +10,7 @@ use flagstone_api::pb;
 use flagstone_api::pb::invitation_service_server::InvitationService;
 use flagstone_core::access::{RoleScope, Scope, could_match};
 use flagstone_core::etag::Etag;
-use flagstone_core::filter::{Field, FieldKind, Order};
+use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::invitation::InvitationState;
 use flagstone_core::names::{BusinessUnitName, InvitationName, RoleName, UserName, parse};
 use flagstone_core::user::email as read_email;
@@ -30,7 +30,7 @@ use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::guards;
 use crate::ledger::ObjectRef;
-use crate::list::{List, NameKind, arguments};
+use crate::list::{BY_CREATION, List, NameKind, arguments};
 use crate::rpc;
 use crate::services::auth::session::opening;
 use crate::token::{self, TokenKind};
@@ -71,10 +71,7 @@ const LIST: List = List {
         Field { name: "create_time", kind: FieldKind::Time },
     ],
     names: &[("business_unit", NameKind::BusinessUnit)],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 async fn create_invitation(cx: Cx, req: pb::CreateInvitationRequest) -> Result<pb::CreateInvitationResponse> {

@@ -1,14 +1,14 @@
 //! The list of jobs.
 
 use flagstone_api::pb;
-use flagstone_core::filter::{Field, FieldKind, Order};
+use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::job::{JobKind, JobState};
 use flagstone_db::list::{self, Branch};
 
 use super::job;
 use crate::cx::{Cx, Target};
 use crate::error::Result;
-use crate::list::{List, NameKind, arguments};
+use crate::list::{BY_CREATION, List, NameKind, arguments};
 
 const LIST: List = List {
     fields: &[
@@ -20,10 +20,7 @@ const LIST: List = List {
         Field { name: "create_time", kind: FieldKind::Time },
     ],
     names: &[("subject", NameKind::Request)],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 /// `JobService.ListJobs`.

@@ -3,7 +3,7 @@
 
 use flagstone_api::pb;
 use flagstone_core::etag::Etag;
-use flagstone_core::filter::{Field, FieldKind, Order};
+use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::names::{OrganizationName, Slug, parse};
 use flagstone_core::organization::OrganizationText;
 use flagstone_core::{Error as CoreError, Reason, Violations, email};
@@ -18,7 +18,7 @@ use crate::convert::timestamp;
 use crate::cx::{Cx, Facts, Target};
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, ObjectRef};
-use crate::list::{List, arguments};
+use crate::list::{BY_CREATION, List, arguments};
 use crate::organization::own_ref;
 use crate::token::{self, TokenKind};
 use crate::tx::Tx;
@@ -39,10 +39,7 @@ const LIST: List = List {
         Field { name: "create_time", kind: FieldKind::Time },
     ],
     names: &[],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 fn facts(name: &str) -> Facts<'_> {

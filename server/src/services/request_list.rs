@@ -1,7 +1,7 @@
 //! The list of requests.
 
 use flagstone_api::pb;
-use flagstone_core::filter::{Field, FieldKind, Order};
+use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::names::BusinessUnitParent;
 use flagstone_core::request::{RequestKind, RequestState};
 use flagstone_db::list::{self, Branch};
@@ -9,7 +9,7 @@ use flagstone_db::list::{self, Branch};
 use super::request_view;
 use crate::cx::{Cx, Target};
 use crate::error::Result;
-use crate::list::{List, NameKind, arguments};
+use crate::list::{BY_CREATION, List, NameKind, arguments};
 
 const LIST: List = List {
     fields: &[
@@ -29,10 +29,7 @@ const LIST: List = List {
         ("environment", NameKind::Environment),
         ("code", NameKind::RequestCode),
     ],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 /// `RequestService.ListRequests`.

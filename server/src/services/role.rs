@@ -11,7 +11,7 @@ use flagstone_api::pb::role_service_server::RoleService;
 use flagstone_core::access::{Restriction, RoleScope, Scope};
 use flagstone_core::error::Violations;
 use flagstone_core::etag::Etag;
-use flagstone_core::filter::{Field, FieldKind, Order};
+use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::names::{RoleName, Slug, parse};
 use flagstone_core::role::permission_set;
 use flagstone_core::{Error as CoreError, Kind, Reason};
@@ -27,7 +27,7 @@ use crate::cx::{Cx, Facts, Target};
 use crate::error::{Error, Result};
 use crate::guards::{grants_changed, may_grant};
 use crate::ledger::ObjectRef;
-use crate::list::{List, arguments};
+use crate::list::{BY_CREATION, List, arguments};
 use crate::rpc;
 
 /// The service.
@@ -59,10 +59,7 @@ const LIST: List = List {
         Field { name: "create_time", kind: FieldKind::Time },
     ],
     names: &[],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 fn facts(name: &str) -> Facts<'_> {

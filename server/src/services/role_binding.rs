@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use flagstone_api::pb;
 use flagstone_core::access::{Effect, PermissionPattern, PermissionSet, RoleScope, Scope, check_condition};
 use flagstone_core::error::Violations;
-use flagstone_core::filter::{Field, FieldKind, Order};
+use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::names::{RoleBindingName, RoleName, ScopeParent, Subject, parse, parse_scope};
 use flagstone_core::role::{cannot_be_bound, permission_set};
 use flagstone_core::{Error as CoreError, Kind, Reason};
@@ -22,7 +22,7 @@ use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::guards::{grants_changed, may_grant};
 use crate::ledger::ObjectRef;
-use crate::list::{List, NameKind, arguments};
+use crate::list::{BY_CREATION, List, NameKind, arguments};
 use crate::subjects::{self, SubjectNames};
 use crate::tx::Tx;
 
@@ -35,10 +35,7 @@ const LIST: List = List {
         Field { name: "create_time", kind: FieldKind::Time },
     ],
     names: &[("role", NameKind::Role), ("subject", NameKind::Subject)],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 /// Whoever comes as far as to a binding may know that it is there.

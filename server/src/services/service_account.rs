@@ -9,7 +9,7 @@ use flagstone_core::access::{Permission, PermissionSet};
 use flagstone_core::api_token::reached;
 use flagstone_core::error::Violations;
 use flagstone_core::etag::Etag;
-use flagstone_core::filter::{Field, FieldKind, Order};
+use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::names::{RoleName, ServiceAccountName, Slug, parse};
 use flagstone_core::service_account::{CiClaimCondition, CiTrustRule, ServiceAccountContent, ServiceAccountKind};
 use flagstone_db::list::{self, Branch};
@@ -26,7 +26,7 @@ use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::guards::may_grant;
 use crate::ledger::ObjectRef;
-use crate::list::{List, arguments};
+use crate::list::{BY_CREATION, List, arguments};
 use crate::rpc::unary;
 use crate::tx::Tx;
 
@@ -57,10 +57,7 @@ const LIST: List = List {
         Field { name: "create_time", kind: FieldKind::Time },
     ],
     names: &[],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 async fn get_service_account(cx: Cx, req: pb::GetServiceAccountRequest) -> Result<pb::ServiceAccount> {

@@ -13,7 +13,7 @@ use flagstone_core::Error as CoreError;
 use flagstone_core::access::{Scope, role_template};
 use flagstone_core::error::Violations;
 use flagstone_core::etag::Etag;
-use flagstone_core::filter::{Field, FieldKind, Order};
+use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::names::{Slug, SsoProviderName, parse};
 use flagstone_core::sso_provider::{SsoProvider, SsoProviderKind};
 use flagstone_db::list::{self, Branch};
@@ -28,7 +28,7 @@ use crate::cx::{Cx, Facts, Target};
 use crate::error::{Error, Result};
 use crate::guards::may_grant;
 use crate::ledger::ObjectRef;
-use crate::list::{List, arguments};
+use crate::list::{BY_CREATION, List, arguments};
 use crate::rpc;
 use crate::sso::{Provider, callback_url, sealed_as};
 use crate::tx::Tx;
@@ -63,10 +63,7 @@ const LIST: List = List {
         Field { name: "create_time", kind: FieldKind::Time },
     ],
     names: &[],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 /// The content of a row, by the rules' types.

@@ -9,7 +9,7 @@ use flagstone_api::pb;
 use flagstone_api::pb::team_service_server::TeamService;
 use flagstone_core::error::Violations;
 use flagstone_core::etag::Etag;
-use flagstone_core::filter::{Field, FieldKind, Order};
+use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::names::{GroupName, Slug, TeamName, parse};
 use flagstone_core::role::check_labels;
 use flagstone_core::{Error as CoreError, Reason};
@@ -26,7 +26,7 @@ use crate::convert::timestamp;
 use crate::cx::{Cx, Facts, Target};
 use crate::error::{Error, Result};
 use crate::ledger::ObjectRef;
-use crate::list::{List, NameKind, arguments};
+use crate::list::{BY_CREATION, List, NameKind, arguments};
 use crate::mask;
 use crate::rpc;
 use crate::tx::Tx;
@@ -57,10 +57,7 @@ const LIST: List = List {
         Field { name: "create_time", kind: FieldKind::Time },
     ],
     names: &[("member", NameKind::User), ("linked_group", NameKind::Group)],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 /// A field that an update can change.

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::convert::{enum_number, json_to_struct, seconds, struct_to_json, timestamp};
 use crate::cx::{Cx, Read, Target};
 use crate::error::{Error, Result};
-use crate::list::{List, arguments};
+use crate::list::{BY_CREATION, List, arguments};
 use crate::rpc;
 
 /// The service.
@@ -50,10 +50,7 @@ const LIST: List = List {
         Field { name: "create_time", kind: FieldKind::Time },
     ],
     names: &[],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 const VERSIONS: List = List {

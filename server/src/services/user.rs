@@ -80,21 +80,6 @@ const LIST: List = List {
     ],
 };
 
-/// Reachable units are listed like all units.
-const UNITS: List = List {
-    fields: &[
-        Field { name: "display_name", kind: FieldKind::TextSearch },
-        Field { name: "code", kind: FieldKind::Text },
-        Field { name: "active", kind: FieldKind::Bool },
-        Field { name: "create_time", kind: FieldKind::Time },
-    ],
-    names: &[],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
-};
-
 async fn get_me(cx: Cx, _: pb::GetMeRequest) -> Result<pb::User> {
     let caller = cx.user()?.clone();
     let read = cx.read(Target::organization(&caller.name)).await?;
@@ -207,7 +192,8 @@ async fn list_my_business_units(
     cx: Cx,
     req: pb::ListMyBusinessUnitsRequest,
 ) -> Result<pb::ListMyBusinessUnitsResponse> {
-    let call = UNITS.call(&cx, arguments!(req))?;
+    // Reachable units are listed like all units.
+    let call = super::business_unit::LIST.call(&cx, arguments!(req))?;
     let read = cx.read(Target::organization("users/me")).await?;
     let organization_id = read.organization_id();
     let row = user::find(read.conn(), organization_id, read.user.id).await?;
@@ -255,6 +241,7 @@ async fn get_user(cx: Cx, req: pb::GetUserRequest) -> Result<pb::User> {
     let read = cx.read(Target::organization(&name)).await?;
     let organization_id = read.organization_id();
     let found = if name.is_me() {
+        read.user.person()?;
         Some(user::find(read.conn(), organization_id, read.user.id).await?)
     } else {
         user::by_username(read.conn(), organization_id, name.id().as_str()).await?

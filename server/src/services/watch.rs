@@ -21,7 +21,9 @@ use crate::cx::{Cx, Read, Target};
 use crate::error::Result;
 use crate::list::{List, arguments};
 use crate::rpc::{self, Answers};
-use crate::watch::{Changes, KINDS, ObjectKind, Signal, Wake, Watch, answer_by, decode, sights, to_proto};
+use crate::watch::{
+    Access, Changes, KINDS, News, ObjectKind, Signal, Wake, Watch, answer_by, decode, sights, to_proto,
+};
 
 /// The service.
 #[derive(Debug)]
@@ -78,14 +80,20 @@ async fn watch_changes(
     let mut wrong = Violations::new();
     let wanted = Wanted::of(&req.parent, &req.object_types, &req.objects, &req.cursor, &mut wrong);
     wrong.finish()?;
-    let mut watch = wanted.open(&cx, &req.cursor).await?;
+    let mut watch = wanted.open(&cx, &req.cursor, Some(Access::default())).await?;
     let message = |event| Ok(pb::WatchChangesResponse { event: Some(event) });
     Ok(stream! {
         yield message(Event::Open(pb::StreamOpen { cursor: watch.cursor() }));
         loop {
             match watch.next().await {
-                Signal::Changed(changes) => {
-                    yield message(Event::Changes(pb::ChangeBatch { cursor: watch.cursor(), changes }));
+                Signal::Changed(News { access, changes }) => {
+                    // First: what changed is read anew by the rights of now.
+                    if let Some(etag) = access {
+                        yield message(Event::Access(pb::CallerAccess { etag }));
+                    }
+                    if !changes.is_empty() {
+                        yield message(Event::Changes(pb::ChangeBatch { cursor: watch.cursor(), changes }));
+                    }
                 }
                 Signal::Heartbeat => {
                     yield message(Event::Heartbeat(pb::StreamHeartbeat { cursor: watch.cursor() }));
@@ -99,7 +107,8 @@ async fn watch_changes(
     })
 }
 
-/// PollChanges: what there is after a cursor, after a wait for it where there is nothing yet.
+/// PollChanges: what there is after a cursor, after a wait for it where there is nothing yet. A change of what the caller
+/// may do ends the wait like any other.
 async fn poll_changes(cx: Cx, req: pb::PollChangesRequest) -> Result<pb::PollChangesResponse> {
     let mut wrong = Violations::new();
     let wanted = Wanted::of(&req.parent, &req.object_types, &req.objects, &req.cursor, &mut wrong);
@@ -113,25 +122,32 @@ async fn poll_changes(cx: Cx, req: pb::PollChangesRequest) -> Result<pb::PollCha
     // Without a cursor there is nothing to wait for: the answer is where to begin.
     let wait = wait.filter(|_| !req.cursor.is_empty()).unwrap_or_default();
     let deadline = answer_by(&cx, wait);
-    let mut watch = wanted.open(&cx, &req.cursor).await?;
+    let access = (!req.access_etag.is_empty()).then(|| Access::told(req.access_etag.clone()));
+    let mut watch = wanted.open(&cx, &req.cursor, access).await?;
     if let Some(oldest) = watch.resync() {
         let message = "The cursor is older than what is kept. Read the objects anew, then poll without a cursor.";
         let error = CoreError::new(Kind::OutOfRange, Reason::ResyncRequired, message);
         return Err(error.with("oldest_cursor", &oldest).into());
     }
     loop {
-        if let Some(changes) = watch.advance().await? {
-            return Ok(pb::PollChangesResponse { changes, cursor: watch.cursor() });
+        if let Some(News { changes, .. }) = watch.advance().await? {
+            return polled(&watch, changes);
         }
         let waited = if Instant::now() < deadline { timeout_at(deadline, watch.wait()).await.ok() } else { None };
         match waited {
             Some(Wake::Look | Wake::Heartbeat) => {}
             // Why it ended is told to the next call.
             Some(Wake::End(..)) | None => {
-                return Ok(pb::PollChangesResponse { changes: Vec::new(), cursor: watch.cursor() });
+                return polled(&watch, Vec::new());
             }
         }
     }
+}
+
+/// The answer to a poll.
+fn polled(watch: &Watch<Changes>, changes: Vec<pb::ChangeEvent>) -> Result<pb::PollChangesResponse> {
+    let etag = Access::default().now(watch.caller()?).to_owned();
+    Ok(pb::PollChangesResponse { changes, cursor: watch.cursor(), access: Some(pb::CallerAccess { etag }) })
 }
 
 async fn list_change_events(cx: Cx, message: pb::ListChangeEventsRequest) -> Result<pb::ListChangeEventsResponse> {
@@ -198,7 +214,7 @@ impl Wanted {
     }
 
     /// Lets the caller in and subscribes.
-    async fn open(self, cx: &Cx, cursor: &str) -> Result<Watch<Changes>> {
+    async fn open(self, cx: &Cx, cursor: &str, access: Option<Access>) -> Result<Watch<Changes>> {
         let target = Target::list(&self.parent);
         let read = cx.read(target.clone()).await?;
         let (organization_id, unit_id) = (read.organization_id(), read.unit.as_ref().map(|unit| unit.id));
@@ -208,7 +224,7 @@ impl Wanted {
             let target = target.clone();
             async move { cx.read(target).await.map(drop) }.boxed()
         });
-        let source = Changes { unit_id, kinds: self.kinds, objects };
+        let source = Changes { unit_id, kinds: self.kinds, objects, access };
         Watch::open(cx, organization_id, source, cursor, judge).await
     }
 }

@@ -1,9 +1,11 @@
-//! Everything in a business unit or an organization that the caller may read: the changes themselves are told.
+//! Everything in a business unit or an organization that the caller may read: the changes themselves are told, and that
+//! what the caller may do is not what it was.
 
 use flagstone_api::pb;
 use flagstone_db::change_event::{self, Cursor, EventRow, Seen};
 use uuid::Uuid;
 
+use super::access::Access;
 use super::kinds::{ObjectKind, sights};
 use super::{BATCH, Look, Source};
 use crate::convert::{enum_number, timestamp};
@@ -20,20 +22,41 @@ pub struct Changes {
     pub kinds: Vec<&'static ObjectKind>,
     /// Only of these objects, by name; empty for all.
     pub objects: Vec<String>,
+    /// What the watcher knows of what the caller may do; `None` where that is not asked for.
+    pub access: Option<Access>,
+}
+
+/// What a look found. One of both at least.
+#[derive(Debug, Default)]
+pub struct News {
+    /// What the caller may do, where it is not what was told before.
+    pub access: Option<String>,
+    /// Oldest first.
+    pub changes: Vec<pb::ChangeEvent>,
 }
 
 impl Source for Changes {
-    type News = Vec<pb::ChangeEvent>;
+    type News = News;
 
     fn topics(&self, organization_id: Uuid) -> Vec<String> {
         vec![changes_topic(organization_id)]
     }
 
-    async fn look(&self, look: &Look<'_>, after: Cursor) -> Result<(Option<Vec<pb::ChangeEvent>>, Cursor)> {
+    async fn look(&mut self, look: &Look<'_>, after: Cursor) -> Result<(Option<News>, Cursor)> {
+        let (changes, cursor) = self.changes(look, after).await?;
+        let caller = look.cx.user()?;
+        let access = self.access.as_mut().and_then(|access| access.news(caller));
+        let news = (access.is_some() || !changes.is_empty()).then_some(News { access, changes });
+        Ok((news, cursor))
+    }
+}
+
+impl Changes {
+    async fn changes(&self, look: &Look<'_>, after: Cursor) -> Result<(Vec<pb::ChangeEvent>, Cursor)> {
         let app = &look.cx.app;
         let until = app.horizon.read(&app.db, look.max_age).await?;
         if until <= after {
-            return Ok((None, after));
+            return Ok((Vec::new(), after));
         }
         // By the rights of this moment: what was lost since the last look is not shown any more.
         let sights = sights(look.cx, self.unit_id, &self.kinds)?;
@@ -50,8 +73,7 @@ impl Source for Changes {
         // Where there is no more, the cursor also passes what the caller does not see: it is not looked through again.
         let is_full = i64::try_from(events.len()).is_ok_and(|found| found >= BATCH);
         let cursor = if is_full { events.last().map_or(until, EventRow::cursor) } else { until };
-        let changes = (!events.is_empty()).then(|| to_proto(&caller.directory, events));
-        Ok((changes, cursor))
+        Ok((to_proto(&caller.directory, events), cursor))
     }
 }
 

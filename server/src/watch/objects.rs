@@ -18,7 +18,7 @@ impl Source for Objects {
         self.0.iter().copied().map(object_topic).collect()
     }
 
-    async fn look(&self, look: &Look<'_>, after: Cursor) -> Result<(Option<()>, Cursor)> {
+    async fn look(&mut self, look: &Look<'_>, after: Cursor) -> Result<(Option<()>, Cursor)> {
         let (mut news, mut cursor) = (None, after);
         loop {
             let conn = look.cx.app.db.reads.get().await?;

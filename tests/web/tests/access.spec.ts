@@ -1,5 +1,9 @@
+import { BusinessUnitService } from "~gen/flagstone/v1/business_unit_service_pb";
 import { expect, test, UNIT } from "../support/fixtures";
 import { Person } from "../support/person";
+
+/** Within this, and without a reload, a page follows what was given or taken. */
+const QUICK = 10_000;
 
 test("whoever may not do something reads beside the control why, and what would help", async ({ server, as }) => {
   const vera = await server.account("vera", { unit: UNIT, role: "viewer" });
@@ -65,4 +69,63 @@ test("a role that is made and given in the browser holds in a session that is op
   await admin.getByRole("button", { name: "Remove role binding" }).click();
   await expect(admin.getByRole("dialog")).toBeHidden();
   await expect(order()).rejects.toThrow(/business_unit:requests:create/);
+});
+
+test("rights that are given and taken reach the pages that are open", async ({ server, as }) => {
+  const eve = await server.account("eve", { unit: UNIT, role: "viewer" });
+  const teams = await as(eve, "/admin/teams");
+  const create = teams.getByRole("main").getByRole("button", { name: "Create team" }).first();
+  await expect(create).toHaveAttribute("aria-disabled", "true");
+  // A page that follows nothing by itself.
+  const profile = await teams.context().newPage();
+  await profile.goto("/profile");
+  await expect(profile.getByRole("heading", { level: 1 })).toHaveText("Eve Example");
+  const users = profile.getByRole("navigation").getByRole("link", { name: "Users", exact: true });
+  await expect(users).toHaveCount(0);
+  for (const page of [teams, profile]) await page.evaluate(() => Object.assign(window, { marked: true }));
+
+  const admin = await as("admin", "/admin/roles/platform-admin?tab=bindings");
+  await admin.getByRole("tab", { name: /indings/ }).click();
+  await admin.getByRole("button", { name: "Give role" }).click();
+  const dialog = admin.getByRole("dialog");
+  await dialog.getByRole("searchbox", { name: /^Person/ }).fill("eve");
+  await dialog.getByRole("list", { name: "People for person" }).getByRole("button", { name: /Eve/ }).click();
+  await dialog.getByRole("button", { name: "Show what it changes" }).click();
+  await dialog.getByRole("button", { name: "Give role" }).click();
+  await expect(dialog).toBeHidden();
+  await expect(create).not.toHaveAttribute("aria-disabled", "true", { timeout: QUICK });
+  await expect(users).toBeVisible({ timeout: QUICK });
+
+  await admin.getByRole("button", { name: /^Remove .* of Eve/ }).click();
+  await admin.getByRole("button", { name: "Remove role binding" }).click();
+  await expect(admin.getByRole("dialog")).toBeHidden();
+  await expect(create).toHaveAttribute("aria-disabled", "true", { timeout: QUICK });
+  await expect(users).toHaveCount(0, { timeout: QUICK });
+  for (const page of [teams, profile]) expect(await page.evaluate(() => "marked" in window), "no reload").toBe(true);
+});
+
+test("lists of a unit that one may not look into say so, whether or not it is there", async ({ server, as }) => {
+  const units = (await server.person("admin")).client(BusinessUnitService);
+  await units.createBusinessUnit({ businessUnit: { code: "VAULTED", displayName: "Vaulted" } });
+  const finn = await server.account("finn", { unit: UNIT, role: "viewer" });
+  const page = await as(finn, "/requests?unit=vaulted");
+  for (const [noun, permission] of [
+    ["requests", "business_unit:requests:list"],
+    ["deployments", "business_unit:deployments:list"],
+  ] as const) {
+    for (const unit of ["vaulted", "nowhere"]) {
+      await page.goto(`/${noun}?unit=${unit}`);
+      const alert = page.getByRole("main").getByRole("alert");
+      await expect(alert).toContainText(`You may not see the ${noun} of ${unit}`);
+      await expect(alert).toContainText(permission);
+      await alert.getByRole("button", { name: `Why can’t I see the ${noun} of ${unit}?` }).click();
+      const dialog = page.getByRole("dialog", { name: "Why you may not" });
+      await expect(dialog.getByText(permission, { exact: true })).toBeVisible();
+      await page.keyboard.press("Escape");
+      await expect(dialog).toBeHidden();
+    }
+    await page.goto(`/${noun}?unit=sandbox`);
+    await expect(page.getByRole("status", { name: "How many" })).toContainText(noun);
+    await expect(page.getByRole("main").getByRole("alert")).toHaveCount(0);
+  }
 });

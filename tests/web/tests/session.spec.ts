@@ -1,4 +1,7 @@
+import { create, toBinary } from "@bufbuild/protobuf";
 import type { BrowserContext, Page, Route } from "@playwright/test";
+import { RetryInfoSchema } from "~gen/google/rpc/error_details_pb";
+import { StatusSchema } from "~gen/google/rpc/status_pb";
 import { AUTH, endSession, expect, logIn, test } from "../support/fixtures";
 
 /** Notes every use of the refresh cookie. */
@@ -132,4 +135,36 @@ test("a password that was given by somebody else is changed before anything else
   await fill("a-password-of-ones-own");
   await expect(page).toHaveURL(/\/requests/);
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Requests");
+});
+
+test("a server that asks to wait says why and how long, and the page goes on by itself", async ({
+  server,
+  visitor,
+}) => {
+  const context = await visitor({ baseURL: server.address });
+  await logIn(context, server, "dev");
+  const page = await context.newPage();
+  const message = "More than 60 calls a minute of this address.";
+  const wait = toBinary(RetryInfoSchema, create(RetryInfoSchema, { retryDelay: { seconds: 4n } }));
+  const details = [{ typeUrl: "type.googleapis.com/google.rpc.RetryInfo", value: wait }];
+  const status = toBinary(StatusSchema, create(StatusSchema, { code: 8, message, details }));
+  let asked = 0;
+  await page.route("**/RefreshSession", async (route: Route) => {
+    asked += 1;
+    if (asked > 1) return route.continue();
+    await route.fulfill({
+      headers: {
+        "content-type": "application/grpc-web+proto",
+        "grpc-status": "8",
+        "grpc-message": message,
+        "grpc-status-details-bin": Buffer.from(status).toString("base64"),
+      },
+    });
+  });
+  await page.goto("/requests?unit=-");
+  const alert = page.getByRole("alert");
+  await expect(alert).toContainText(message);
+  await expect(alert).toContainText(/Try again in [1-4] s/);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Requests");
+  expect(asked).toBe(2);
 });

@@ -3,6 +3,8 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createRouterTransport } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { AuthService, TokenPairSchema } from "~/gen/flagstone/v1/auth_service_pb";
+import { RetryInfoSchema } from "~/gen/google/rpc/error_details_pb";
+import { problemOf } from "./errors";
 import { Session } from "./session";
 
 /** Tells apart the tokens that the stand-in for the server gives out. */
@@ -60,6 +62,11 @@ beforeEach(() => {
 
 const over = () => new ConnectError("over", Code.Unauthenticated);
 const cut = () => new ConnectError("cut", Code.Unavailable);
+/** Too many calls; with the seconds to wait, where the server says them. */
+const busy = (seconds: number | undefined) => {
+  const retry = { desc: RetryInfoSchema, value: { retryDelay: { seconds: BigInt(seconds ?? 0) } } };
+  return new ConnectError("busy", Code.ResourceExhausted, undefined, seconds === undefined ? [] : [retry]);
+};
 
 describe("a session", () => {
   test("begins with the cookie", async () => {
@@ -81,12 +88,51 @@ describe("a session", () => {
     failures = [cut()];
     const session = open();
     await session.start();
-    expect(session.snapshot().status).toBe("unreachable");
+    expect(session.snapshot()).toMatchObject({ status: "unknown", failure: { code: Code.Unavailable } });
     await session.start();
     expect(session.snapshot().status).toBe("active");
     expect(refreshes[1]).toBe(refreshes[0]);
     await session.refresh();
     expect(refreshes).toHaveLength(2);
+  });
+
+  test("waits as long as the server asks, and then tries again by itself", async () => {
+    const session = open();
+    failures = [busy(1), busy(undefined)];
+    vi.useFakeTimers();
+    try {
+      void session.start();
+      await vi.advanceTimersByTimeAsync(100);
+      expect(session.snapshot()).toMatchObject({ status: "unknown", failure: { code: Code.ResourceExhausted } });
+      expect(problemOf(session.snapshot().failure).retryAfter).toBe(1_000);
+      await vi.advanceTimersByTimeAsync(800);
+      expect(refreshes).toHaveLength(1);
+      await vi.advanceTimersByTimeAsync(400);
+      expect(refreshes, "the time that was asked for is over").toHaveLength(2);
+      // It does not say how long.
+      await vi.advanceTimersByTimeAsync(6_000);
+      expect(session.snapshot()).toMatchObject({ status: "active", failure: undefined });
+      expect(new Set(refreshes).size, "one refresh, repeated").toBe(1);
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(refreshes).toHaveLength(3);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test("that is left tries nothing more", async () => {
+    const session = open();
+    failures = [busy(1)];
+    vi.useFakeTimers();
+    try {
+      void session.start();
+      await vi.advanceTimersByTimeAsync(100);
+      session.close();
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(refreshes).toHaveLength(1);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test("refreshes once however many calls need a token", async () => {

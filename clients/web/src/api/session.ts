@@ -8,7 +8,7 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { AuthService, type TokenPair } from "~/gen/flagstone/v1/auth_service_pb";
 import { serverNow } from "./clock";
-import { isPassing } from "./errors";
+import { isPassing, problemOf } from "./errors";
 
 /** Where the session stands. */
 export type Status =
@@ -20,13 +20,15 @@ export type Status =
   | "active"
   /** Somebody was: the page stays, with all that was typed, until they log in again. */
   | "expired"
-  /** Nobody knows: the server cannot be reached. */
-  | "unreachable";
+  /** Nobody knows: the server cannot be reached, or lets nobody in for a while. */
+  | "unknown";
 
 export interface Snapshot {
   status: Status;
   /** True until the first password is changed: nothing else works. */
   passwordChangeRequired: boolean;
+  /** Why nobody knows; only where that is the status. */
+  failure?: unknown;
 }
 
 interface Access {
@@ -43,6 +45,9 @@ const MARGIN = 30_000;
 /** Where the id of a refresh under way is kept, so that it can be repeated after a cut or a closed tab. No secret. */
 const PENDING_REFRESH = "flagstone.refresh";
 
+/** How long to wait for a server that asks for that and does not say how long. */
+const PATIENCE = 5_000;
+
 /** How long a new tab waits for a token from the others before it refreshes itself. */
 const ASK_TABS = 60;
 
@@ -52,6 +57,8 @@ export class Session {
   /** Whose page this is. */
   #subject: string | undefined;
   #refreshing: Promise<void> | undefined;
+  /** Tries the cookie again, where the server asked to wait. */
+  #again: ReturnType<typeof setTimeout> | undefined;
   #listeners = new Set<() => void>();
   #waiting: (() => void)[] = [];
   readonly #channel = new BroadcastChannel("flagstone.session");
@@ -72,13 +79,20 @@ export class Session {
 
   /** Finds out whether somebody is logged in: asks the other tabs, then the cookie. */
   async start(): Promise<void> {
+    clearTimeout(this.#again);
     this.#channel.postMessage({ kind: "ask" } satisfies Message);
     await new Promise((resolve) => setTimeout(resolve, ASK_TABS));
     if (this.#isFresh()) return;
     try {
       await this.refresh();
     } catch (error) {
-      this.#set({ status: isPassing(error) ? "unreachable" : "anonymous" });
+      if (!isPassing(error)) {
+        this.#set({ status: "anonymous", failure: undefined });
+        return;
+      }
+      this.#set({ status: "unknown", failure: error });
+      const { code, retryAfter = code === Code.ResourceExhausted ? PATIENCE : undefined } = problemOf(error);
+      if (retryAfter !== undefined) this.#again = setTimeout(() => void this.start(), retryAfter);
     }
   }
 
@@ -154,7 +168,7 @@ export class Session {
   #end(): void {
     this.#access = undefined;
     const wasActive = this.#snapshot.status === "active" || this.#snapshot.status === "expired";
-    this.#set({ status: wasActive ? "expired" : "anonymous" });
+    this.#set({ status: wasActive ? "expired" : "anonymous", failure: undefined });
   }
 
   /**
@@ -183,7 +197,8 @@ export class Session {
   #take(access: Access, passwordChangeRequired: boolean): void {
     this.#access = access;
     this.#subject = subjectOf(access.token);
-    this.#set({ status: "active", passwordChangeRequired });
+    clearTimeout(this.#again);
+    this.#set({ status: "active", passwordChangeRequired, failure: undefined });
     for (const resume of this.#waiting.splice(0)) resume();
   }
 
@@ -208,8 +223,9 @@ export class Session {
     }
   }
 
-  /** Stops hearing the other tabs. */
+  /** Stops hearing the other tabs, and trying again. */
   close(): void {
+    clearTimeout(this.#again);
     this.#channel.close();
   }
 

@@ -1,10 +1,9 @@
 import { createFileRoute, Outlet, retainSearchParams } from "@tanstack/react-router";
 import { useEffect } from "react";
-import { session } from "~/api/client";
 import { useSession } from "~/api/use-session";
-import { ErrorNotice } from "~/components/error-notice";
 import { PendingPage } from "~/components/outcome-pages";
 import { LoginAgain } from "~/components/session/login-again";
+import { SessionUnknown } from "~/components/session/session-unknown";
 import { Shell } from "~/components/shell/shell";
 
 type AppSearch = {
@@ -29,14 +28,10 @@ function App() {
     void navigate({ to: "/login", search: { to: pathname + search }, replace: true });
   }, [leaves, navigate]);
   if (status === "starting" || leaves) return <PendingPage />;
-  if (status === "unreachable") {
+  if (status === "unknown") {
     return (
       <div className="mx-auto max-w-[720px] p-6">
-        <ErrorNotice
-          error={new Error("The server cannot be reached.")}
-          title="No connection"
-          onRetry={() => void session.start()}
-        />
+        <SessionUnknown />
       </div>
     );
   }

@@ -3,12 +3,12 @@ import { createFileRoute } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { anonymousTransport, session } from "~/api/client";
 import { useSession } from "~/api/use-session";
-import { ErrorNotice } from "~/components/error-notice";
 import { Notice } from "~/components/notice";
 import { Skeleton } from "~/components/page";
 import { ChangePasswordForm } from "~/components/session/change-password-form";
 import { EntryPage } from "~/components/session/entry-page";
 import { PasswordForm } from "~/components/session/password-form";
+import { SessionUnknown } from "~/components/session/session-unknown";
 import { SsoButtons } from "~/components/session/sso-buttons";
 import { AuthService } from "~/gen/flagstone/v1/auth_service_pb";
 import { ownAddress } from "~/lib/own-address";
@@ -51,15 +51,7 @@ function Login() {
   }
   return (
     <EntryPage title="Log in to Flagstone">
-      {status === "unreachable" ? (
-        <ErrorNotice
-          error={new Error("The server cannot be reached.")}
-          title="No connection"
-          onRetry={() => void session.start()}
-        />
-      ) : (
-        status !== "starting" && <Methods />
-      )}
+      {status === "unknown" ? <SessionUnknown /> : status !== "starting" && <Methods />}
     </EntryPage>
   );
 }

@@ -95,6 +95,11 @@ impl Condition {
         Self { source, expression, of_object, of_details }
     }
 
+    /// As it was written.
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
     /// Whether it holds; `None` where it gives no verdict.
     pub(super) fn holds(
         &self,

@@ -87,6 +87,24 @@ impl Who {
     pub(super) const fn seen(&self) -> &Value {
         &self.seen
     }
+
+    /// Everything that a condition or a restriction sees, whatever the order in which groups and teams were read.
+    pub(super) fn told(&self) -> String {
+        let listed = |name: &str| {
+            let mut names: Vec<&str> =
+                self.seen[name].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            names.sort_unstable();
+            names.join(",")
+        };
+        format!(
+            "{} {} {} {} {:?}",
+            self.seen["name"],
+            self.seen["email"],
+            listed("groups"),
+            listed("teams"),
+            self.teams
+        )
+    }
 }
 
 /// What is true of the principal apart from its bindings.
@@ -273,6 +291,11 @@ impl RuleList {
         self.rules.insert(place, rule);
     }
 
+    /// All rules, expired ones included.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter()
+    }
+
     /// The rules that name the permission, expired ones included.
     pub(super) fn naming(&self, permission: Permission) -> impl Iterator<Item = &Rule> {
         let rules = if self.union.contains(permission) { self.rules.as_slice() } else { &[] };
@@ -303,6 +326,11 @@ impl Rule {
             condition: binding.condition.map(Condition::read),
             expire_time: binding.expire_time,
         }
+    }
+
+    /// What it gives or takes.
+    pub(super) fn permissions(&self) -> impl Iterator<Item = Permission> + '_ {
+        self.permissions.iter()
     }
 
     pub(super) fn names(&self, permission: Permission) -> bool {

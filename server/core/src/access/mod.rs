@@ -8,6 +8,7 @@ mod catalogue;
 mod condition;
 mod evaluate;
 mod explain;
+mod fingerprint;
 mod grants;
 mod permission;
 mod persona;
@@ -17,6 +18,7 @@ mod roles;
 pub use condition::{Moment, check_condition};
 pub use evaluate::{Decision, DenyReason, Details, Held, NearMiss, Object, Obstacle, could_match, decide, effective};
 pub use explain::{Explanation, RoleFacts, Step, Template, explain, least_role, smallest_change};
+pub use fingerprint::Fingerprint;
 pub use grants::{Binding, Effect, Grants, PrincipalFacts, Scope, TokenScope, Who};
 pub use permission::{
     Permission, PermissionInfo, PermissionPattern, PermissionScope, PermissionSet, UnknownPermission,

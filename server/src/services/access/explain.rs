@@ -270,16 +270,16 @@ async fn steps(
             }
             Step::Bind(index, scope) => {
                 let role = &rows[index];
+                // A unit that is not there is spoken of like one that the caller may not see.
+                let place = match scope {
+                    Scope::Unit(id) if read.user.directory.unit_by_id(id).is_none() => asked.place(read),
+                    scope => scope_words(read, scope),
+                };
                 pb::AccessStep {
                     kind: pb::AccessStepKind::BindRole.into(),
                     role: format!("roles/{}", role.slug),
-                    scope: scope_name(read, scope)?,
-                    message: format!(
-                        "Give {} the role {} in {}.",
-                        subject.name,
-                        role.display_name,
-                        scope_words(read, scope)
-                    ),
+                    scope: if scope == Scope::Organization { String::new() } else { place.clone() },
+                    message: format!("Give {} the role {} in {place}.", subject.name, role.display_name),
                     who: holders(read, subject, "platform:role_bindings:create", scope, &role.permissions).await?,
                     ..Default::default()
                 }

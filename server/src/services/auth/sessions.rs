@@ -113,6 +113,7 @@ pub(super) async fn revoke_session(cx: Cx, req: pb::RevokeSessionRequest) -> Res
 async fn find(cx: &Cx, conn: &flagstone_db::Connection, name: &UserName) -> Result<Option<UserRow>> {
     let caller = cx.user()?;
     if name.is_me() {
+        caller.person()?;
         return Ok(Some(user::find(conn, caller.organization_id, caller.id).await?));
     }
     Ok(user::by_username(conn, caller.organization_id, name.id().as_str()).await?)

@@ -111,6 +111,7 @@ pub(super) async fn list_auth_methods(cx: Cx, req: pb::ListAuthMethodsRequest) -
         })
     };
     Ok(pb::ListAuthMethodsResponse {
+        // No organization can turn passwords off: the last way in when a provider is away.
         password: true,
         sso_methods: providers.into_iter().map(method).collect::<Result<_>>()?,
     })

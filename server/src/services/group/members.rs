@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use flagstone_api::pb;
 use flagstone_core::Error as CoreError;
 use flagstone_core::access::Effect;
-use flagstone_core::filter::{Field, FieldKind, Order};
+use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::names::{GroupName, UserName, parse};
 use flagstone_core::{Kind, Reason};
 use flagstone_db::group::{self, GroupMemberRow};
@@ -19,16 +19,13 @@ use crate::convert::timestamp;
 use crate::cx::{Cx, Target};
 use crate::error::{Error, Result};
 use crate::guards::grants_changed;
-use crate::list::{List, NameKind, arguments};
+use crate::list::{BY_CREATION, List, NameKind, arguments};
 use crate::subjects::hold_person;
 
 const LIST: List = List {
     fields: &[Field { name: "user", kind: FieldKind::Name }, Field { name: "create_time", kind: FieldKind::Time }],
     names: &[("user", NameKind::User)],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 pub(super) async fn list_group_members(

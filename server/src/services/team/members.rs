@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use flagstone_api::pb;
 use flagstone_core::Error as CoreError;
-use flagstone_core::filter::{Field, FieldKind, Order};
+use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::names::{TeamName, UserName, parse};
 use flagstone_db::identity;
 use flagstone_db::list::{self, Branch};
@@ -17,7 +17,7 @@ use super::{object, open};
 use crate::convert::timestamp;
 use crate::cx::{Cx, Target};
 use crate::error::{Error, Result};
-use crate::list::{List, NameKind, arguments};
+use crate::list::{BY_CREATION, List, NameKind, arguments};
 use crate::subjects::hold_person;
 
 const LIST: List = List {
@@ -27,10 +27,7 @@ const LIST: List = List {
         Field { name: "create_time", kind: FieldKind::Time },
     ],
     names: &[("user", NameKind::User)],
-    orders: &[
-        Order { name: "create_time", key: "create_time", descending: true },
-        Order { name: "create_time", key: "create_time", descending: false },
-    ],
+    orders: BY_CREATION,
 };
 
 pub(super) async fn list_team_members(

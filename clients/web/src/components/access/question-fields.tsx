@@ -11,7 +11,8 @@ interface TextFieldProps {
   errors?: readonly string[];
 }
 
-const PLAIN = {
+/** How names and permissions are typed. */
+export const PLAIN = {
   className: "font-mono text-sm",
   autoCapitalize: "none",
   autoComplete: "off",

@@ -12,6 +12,8 @@ export type { Check } from "~/lib/checks";
 export interface Checks {
   /** False until the answers are there. */
   known: boolean;
+  /** True while the answers to these very questions are on their way. */
+  asking: boolean;
   /** Whether it is allowed; true while that is not known: the server refuses what is not. */
   may: (permission: string, object: string) => boolean;
   /** Why not, and what would help, as the reason of a disabled control; `undefined` where it is allowed or not known. */
@@ -22,7 +24,7 @@ export interface Checks {
 export function useChecks(checks: readonly Check[]): Checks {
   const transport = useTransport();
   const wanted = batches(checks);
-  const { data } = useQuery({
+  const { data, isLoading, isPlaceholderData } = useQuery({
     // Of AccessService, like the messages that connect-query keeps: changes of rights ask again for both.
     queryKey: ["connect-query", { serviceName: AccessService.typeName, methodName: "CheckPermissions" }, wanted],
     queryFn: async ({ signal }) => {
@@ -38,6 +40,7 @@ export function useChecks(checks: readonly Check[]): Checks {
   const find = (permission: string, object: string) => data?.[keyOf({ permission, object })];
   return {
     known: data !== undefined,
+    asking: isLoading || isPlaceholderData,
     may: (permission, object) => find(permission, object)?.allowed ?? true,
     reason: (permission, object) => {
       const found = find(permission, object);

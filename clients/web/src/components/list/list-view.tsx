@@ -10,6 +10,7 @@ import { formatNumber } from "~/lib/format";
 import { type Listed, MAX_TOTAL } from "~/lib/listed";
 import { Button } from "~/ui/button";
 import { DataTable, type DataTableProps } from "./data-table";
+import type { Refusal } from "./use-unit-refusal";
 
 /** `12`, `10,000+` where the server counted no further. */
 export function formatTotal(total: number): string {
@@ -27,6 +28,8 @@ export interface ListViewProps<Row> extends Omit<DataTableProps<Row>, "rows" | "
   onClear: () => void;
   /** What stands here where nothing is, and no filter is why. */
   empty: ReactNode;
+  /** Why the list shows less than there may be, for lists that are refused to nobody. */
+  refusal?: Refusal;
   /** In the line of the count, at its end: order, columns, what can be done with all. */
   controls?: ReactNode;
 }
@@ -39,11 +42,15 @@ export function ListView<Row>({
   isFiltered,
   onClear,
   empty,
+  refusal,
   controls,
   ...table
 }: ListViewProps<Row>) {
-  const { rows, error, isLoading, isReplaced, isOutdated } = list;
+  const { rows, error, isReplaced, isOutdated } = list;
+  const isLoading = list.isLoading || (rows.length === 0 && error == null && refusal?.isAsked === true);
   const isEmpty = !isLoading && !isReplaced && rows.length === 0;
+  // A unit that is not there answers like one that one may not look into.
+  if (refusal?.notice && !isLoading && rows.length === 0) return refusal.notice;
   if (error != null && isLoading === false && rows.length === 0) {
     return <ErrorNotice error={error} title={refusalTitle(noun)} onRetry={list.reload} />;
   }
@@ -66,6 +73,7 @@ export function ListView<Row>({
           onRetry={list.more.failed ? list.more.load : list.reload}
         />
       )}
+      {refusal?.notice}
       {isOutdated && (
         <p role="status" className="flex flex-wrap items-center gap-2 rounded-md bg-accent-soft px-3 py-1.5">
           This list changed since it was read.

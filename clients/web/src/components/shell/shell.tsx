@@ -2,6 +2,7 @@ import { Link, useMatchRoute, useNavigate } from "@tanstack/react-router";
 import { ChevronsUpDown, LogOut, Menu as MenuIcon, PanelLeft, Search, SunMoon, UserRound } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { session } from "~/api/client";
+import { useAccess } from "~/api/live";
 import { cn } from "~/lib/cn";
 import { useMe, usePermissions } from "~/lib/me";
 import { idOf } from "~/lib/names";
@@ -33,6 +34,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const [paletteOpen, setPaletteOpen] = useState(false);
   const [keysOpen, setKeysOpen] = useState(false);
 
+  useAccess();
   useAccountTheme();
   useEffect(listenToKeys, []);
   useEffect(() => {

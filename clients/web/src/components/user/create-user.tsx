@@ -9,13 +9,13 @@ import { exactTime } from "~/lib/format";
 import { routeOf } from "~/lib/names";
 import { Button } from "~/ui/button";
 import { Dialog } from "~/ui/dialog";
-import { Field, Input, Select } from "~/ui/field";
+import { Field, Select } from "~/ui/field";
+import { DetailsFields, trimmed } from "./details-fields";
 
 /** Makes an account: its person chooses the password by a link, or gets a first one. */
 export function CreateUser({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate();
-  const [email, setEmail] = useState("");
-  const [fullName, setFullName] = useState("");
+  const [details, setDetails] = useState({ email: "", fullName: "" });
   const [way, setWay] = useState<"link" | "password">("link");
   const [password, setPassword] = useState("");
   const [made, setMade] = useState<CreateUserResponse>();
@@ -25,6 +25,7 @@ export function CreateUser({ onClose }: { onClose: () => void }) {
     if (place) void navigate(place);
   };
   const name = made?.user?.name ?? "";
+  const content = trimmed(details);
   if (made?.link) {
     return (
       <LinkDialog
@@ -48,12 +49,12 @@ export function CreateUser({ onClose }: { onClose: () => void }) {
       failure="The user was not created"
       method={UserService.method.createUser}
       call={(ids) => ({
-        user: { email: email.trim(), fullName: fullName.trim() },
+        user: content,
         password: way === "password" ? password : "",
         ...ids,
       })}
       reason={
-        !email.trim() || !fullName.trim()
+        !content.email || !content.fullName
           ? "Fill in a name and an address."
           : way === "password" && !password && "Fill in a password."
       }
@@ -63,30 +64,7 @@ export function CreateUser({ onClose }: { onClose: () => void }) {
     >
       {(errorsOf) => (
         <>
-          <Field label="Full name" required errors={errorsOf("full_name")}>
-            {(control) => (
-              <Input
-                {...control}
-                dir="auto"
-                autoComplete="off"
-                maxLength={255}
-                value={fullName}
-                onChange={(event) => setFullName(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field label="E-mail address" required errors={errorsOf("email")}>
-            {(control) => (
-              <Input
-                {...control}
-                type="email"
-                autoComplete="off"
-                maxLength={320}
-                value={email}
-                onChange={(event) => setEmail(event.target.value)}
-              />
-            )}
-          </Field>
+          <DetailsFields details={details} onChange={setDetails} errorsOf={errorsOf} />
           <Field label="Password" errors={way === "link" ? errorsOf("password") : []}>
             {(control) => (
               <Select
@@ -105,7 +83,7 @@ export function CreateUser({ onClose }: { onClose: () => void }) {
               value={password}
               onChange={setPassword}
               errors={errorsOf("password")}
-              person={{ email: email.trim() }}
+              person={{ email: content.email }}
             />
           )}
         </>

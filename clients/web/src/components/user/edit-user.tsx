@@ -1,13 +1,12 @@
 import { useState } from "react";
 import { MutationDialog } from "~/components/mutation-dialog";
 import { type User, UserService } from "~/gen/flagstone/v1/user_service_pb";
-import { Field, Input } from "~/ui/field";
+import { DetailsFields, trimmed } from "./details-fields";
 
 /** Changes name and address of somebody's account. */
 export function EditUser({ user: { name, etag, email, fullName }, onClose }: { user: User; onClose: () => void }) {
-  const [newEmail, setNewEmail] = useState(email);
-  const [newName, setNewName] = useState(fullName);
-  const content = { email: newEmail.trim(), fullName: newName.trim() };
+  const [details, setDetails] = useState({ email, fullName });
+  const content = trimmed(details);
   const paths = [content.email !== email && "email", content.fullName !== fullName && "full_name"].filter(
     (path) => path !== false,
   );
@@ -29,34 +28,7 @@ export function EditUser({ user: { name, etag, email, fullName }, onClose }: { u
       onDone={onClose}
       onClose={onClose}
     >
-      {(errorsOf) => (
-        <>
-          <Field label="Full name" required errors={errorsOf("full_name")}>
-            {(control) => (
-              <Input
-                {...control}
-                dir="auto"
-                autoComplete="off"
-                maxLength={255}
-                value={newName}
-                onChange={(event) => setNewName(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field label="E-mail address" required errors={errorsOf("email")}>
-            {(control) => (
-              <Input
-                {...control}
-                type="email"
-                autoComplete="off"
-                maxLength={320}
-                value={newEmail}
-                onChange={(event) => setNewEmail(event.target.value)}
-              />
-            )}
-          </Field>
-        </>
-      )}
+      {(errorsOf) => <DetailsFields details={details} onChange={setDetails} errorsOf={errorsOf} />}
     </MutationDialog>
   );
 }

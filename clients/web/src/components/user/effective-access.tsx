@@ -1,8 +1,9 @@
 // What somebody may do: the roles that reach them, from where, and the answer to any single question (R059, R054).
 
 import { useQuery } from "@connectrpc/connect-query";
-import { useId, useState } from "react";
+import { useState } from "react";
 import { Explanation } from "~/components/access/explanation";
+import { QuestionForm } from "~/components/access/question-form";
 import { useChecks } from "~/components/access/use-checks";
 import { WhyNot } from "~/components/access/why-not";
 import { EmptyState } from "~/components/empty-state";
@@ -13,11 +14,8 @@ import { ResourceName } from "~/components/resource-name";
 import { AccessService } from "~/gen/flagstone/v1/access_service_pb";
 import type { User } from "~/gen/flagstone/v1/user_service_pb";
 import { throughWords } from "~/lib/access-words";
-import { usePermissionRegistry } from "~/lib/permission-registry";
 import { scopeWords } from "~/lib/permission-words";
 import { type ReachedRole, reachedRoles } from "~/lib/reached-roles";
-import { Button } from "~/ui/button";
-import { Field, Input } from "~/ui/field";
 
 export function EffectiveAccess({ user }: { user: User }) {
   const roles = reachedRoles(user);
@@ -62,66 +60,15 @@ const EXPLAIN = "platform:access:explain";
 
 /** May this person do that? The server's evaluator answers, with why. */
 function Ask({ principal }: { principal: string }) {
-  const [permission, setPermission] = useState("");
-  const [object, setObject] = useState("");
   const [asked, setAsked] = useState<{ permission: string; object: string }>();
-  const known = usePermissionRegistry() ?? [];
-  const list = useId();
   const reason = useChecks([{ permission: EXPLAIN, object: "" }]).reason(EXPLAIN, "");
   return (
     <Section title="May this person do something?">
-      <form
-        className="grid items-end gap-3 md:grid-cols-[minmax(0,2fr)_minmax(0,2fr)_auto]"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (permission.trim() && !reason) setAsked({ permission: permission.trim(), object: object.trim() });
-        }}
-      >
-        <Field label="Permission">
-          {(control) => (
-            <>
-              <Input
-                {...control}
-                list={list}
-                placeholder="business_unit:requests:create"
-                className="font-mono text-sm"
-                autoCapitalize="none"
-                autoComplete="off"
-                spellCheck={false}
-                value={permission}
-                onChange={(event) => setPermission(event.target.value)}
-              />
-              <datalist id={list}>
-                {known.map((one) => (
-                  <option key={one.permission} value={one.permission}>
-                    {one.displayName}
-                  </option>
-                ))}
-              </datalist>
-            </>
-          )}
-        </Field>
-        <Field label="On (empty: the organization)">
-          {(control) => (
-            <Input
-              {...control}
-              placeholder="businessUnits/eng/deployments/shop"
-              className="font-mono text-sm"
-              autoCapitalize="none"
-              autoComplete="off"
-              spellCheck={false}
-              value={object}
-              onChange={(event) => setObject(event.target.value)}
-            />
-          )}
-        </Field>
-        <span className="flex gap-1">
-          <Button type="submit" reason={reason ?? (!permission.trim() && "Name a permission.")}>
-            Explain
-          </Button>
-          {reason && <WhyNot permission={EXPLAIN} object="" action="explain the access of others" />}
-        </span>
-      </form>
+      <QuestionForm
+        reason={reason}
+        why={reason && <WhyNot permission={EXPLAIN} object="" action="explain the access of others" />}
+        onAsk={setAsked}
+      />
       {asked && <Answer principal={principal} {...asked} />}
     </Section>
   );

@@ -1,24 +1,14 @@
-import { useInfiniteQuery, useQuery } from "@connectrpc/connect-query";
+import { useQuery } from "@connectrpc/connect-query";
 import { skipToken } from "@tanstack/react-query";
 import { createFileRoute } from "@tanstack/react-router";
-import { Plus } from "lucide-react";
-import { useLive } from "~/api/live";
-import { useChecks } from "~/components/access/use-checks";
-import { WhyNot } from "~/components/access/why-not";
-import { EmptyState } from "~/components/empty-state";
-import { useColumns } from "~/components/list/columns-menu";
-import { FilterBar, useFilters } from "~/components/list/filter-bar";
-import { ListView } from "~/components/list/list-view";
-import { useTotal } from "~/components/list/use-total";
+import { CollectionPage } from "~/components/list/collection-page";
 import { Page } from "~/components/page";
 import { QueryView } from "~/components/query-view";
 import { RoleEditor } from "~/components/role/role-editor";
 import { compactRole, ROLE_COLUMNS, ROLE_FIELDS } from "~/components/role/role-list";
 import { RoleService } from "~/gen/flagstone/v1/role_service_pb";
-import { type FilterValues, isFiltered, readTexts, toFilter } from "~/lib/filter";
-import { PAGE_SIZE, paged, useListed } from "~/lib/listed";
+import { type FilterValues, readTexts } from "~/lib/filter";
 import { routeOf } from "~/lib/names";
-import { Button } from "~/ui/button";
 
 const KEYS: Record<keyof typeof ROLE_FIELDS, true> = { q: true, scope: true, restriction: true, builtin: true };
 
@@ -38,7 +28,6 @@ export const Route = createFileRoute("/_app/admin/roles/")({
   component: Roles,
 });
 
-const CREATE = "platform:roles:create";
 const CRUMB = { to: "/admin", label: "Administration" };
 
 function Roles() {
@@ -78,53 +67,24 @@ function NewRole({ from }: { from: string | undefined }) {
 
 function List() {
   const navigate = Route.useNavigate();
-  const [filters, setFilters, clear] = useFilters(ROLE_FIELDS);
-  useLive({ types: ["role"] });
-  const filter = toFilter(ROLE_FIELDS, filters);
-  const method = RoleService.method.listRoles;
-  const input = { filter, pageSize: PAGE_SIZE, pageToken: "" };
-  const list = useListed(method, input, useInfiniteQuery(method, input, paged), (page) => page.roles);
-  const counted = useTotal(method, list.more.has ? { filter, pageSize: 1, includeTotal: true } : skipToken);
-  // A list that is refused is not asked for again.
-  const isThere = !list.isLoading && list.error == null;
-  const base = useTotal(method, isThere ? { pageSize: 1, includeTotal: true } : skipToken);
-  const [columns, columnsMenu] = useColumns("roles", ROLE_COLUMNS);
-  const reason = useChecks([{ permission: CREATE, object: "" }]).reason(CREATE, "");
   return (
-    <Page
+    <CollectionPage
       title="Roles"
       lead="Named sets of permissions. Those that are built in stay as they are; copy one to have it your way."
-      crumbs={[CRUMB]}
-      actions={
-        <>
-          <Button
-            variant="primary"
-            icon={<Plus aria-hidden className="size-4" />}
-            reason={reason}
-            onClick={() => void navigate({ search: { create: true } })}
-          >
-            Create role
-          </Button>
-          {reason && <WhyNot permission={CREATE} object="" action="create a role" />}
-        </>
-      }
-    >
-      <FilterBar fields={ROLE_FIELDS} values={filters} onChange={setFilters} />
-      <ListView
-        label="Roles"
-        noun="roles"
-        list={list}
-        total={list.more.has ? counted : list.rows.length}
-        base={base}
-        isFiltered={isFiltered(filters)}
-        onClear={clear}
-        columns={columns}
-        compact={compactRole}
-        rowKey={({ name }) => name}
-        place={({ name }) => routeOf(name)}
-        controls={columnsMenu}
-        empty={<EmptyState command="flagstone roles list">There is no role here.</EmptyState>}
-      />
-    </Page>
+      types={["role"]}
+      creation={{
+        what: "a role",
+        permission: "platform:roles:create",
+        onStart: () => void navigate({ search: { create: true } }),
+      }}
+      noun="roles"
+      method={RoleService.method.listRoles}
+      rowsOf={(page) => page.roles}
+      fields={ROLE_FIELDS}
+      columns={ROLE_COLUMNS}
+      compact={compactRole}
+      empty="There is no role here."
+      command="flagstone roles list"
+    />
   );
 }

@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useQuery } from "@connectrpc/connect-query";
+import { useQuery } from "@connectrpc/connect-query";
 import { skipToken } from "@tanstack/react-query";
 import { createFileRoute } from "@tanstack/react-router";
 import { MailPlus, UserPlus } from "lucide-react";
@@ -9,10 +9,7 @@ import { WhyNot } from "~/components/access/why-not";
 import { EmptyState } from "~/components/empty-state";
 import { CreateInvitation } from "~/components/invitation/create-invitation";
 import { type INVITATION_FIELDS, InvitationList, MANAGE_INVITATIONS } from "~/components/invitation/invitation-list";
-import { useColumns } from "~/components/list/columns-menu";
-import { FilterBar, useFilters } from "~/components/list/filter-bar";
-import { ListView } from "~/components/list/list-view";
-import { SortField } from "~/components/list/sort-field";
+import { Collection } from "~/components/list/collection";
 import { useTotal } from "~/components/list/use-total";
 import { Page } from "~/components/page";
 import { CreateUser } from "~/components/user/create-user";
@@ -20,12 +17,10 @@ import { compactUser, USER_COLUMNS, USER_FIELDS, USER_ORDERS } from "~/component
 import { GroupService } from "~/gen/flagstone/v1/group_service_pb";
 import { InvitationService } from "~/gen/flagstone/v1/invitation_service_pb";
 import { UserService } from "~/gen/flagstone/v1/user_service_pb";
-import { type FilterValues, isFiltered, readTexts, toFilter } from "~/lib/filter";
-import { PAGE_SIZE, paged, useListed } from "~/lib/listed";
+import { type FilterValues, readTexts } from "~/lib/filter";
 import { usePermissions } from "~/lib/me";
-import { routeOf } from "~/lib/names";
 import { useRoles } from "~/lib/roles";
-import { readSort, type SortSearch, useSort } from "~/lib/sort";
+import { readSort, type SortSearch } from "~/lib/sort";
 import { Button } from "~/ui/button";
 import { Tabs } from "~/ui/tabs";
 
@@ -54,7 +49,6 @@ export const Route = createFileRoute("/_app/admin/users/")({
 });
 
 const CREATE = "platform:users:create";
-const LIST = "platform:users:list";
 const MANAGE_MEMBERS = "business_unit:business_units:manage_members";
 
 function Users() {
@@ -143,40 +137,19 @@ function useOptions() {
 }
 
 function People() {
-  const [filters, setFilters, clear] = useFilters(USER_FIELDS);
-  const sorting = useSort(USER_ORDERS);
   const options = useOptions();
-  const filter = toFilter(USER_FIELDS, filters);
-  const method = UserService.method.listUsers;
-  const input = { filter, orderBy: sorting.order, pageSize: PAGE_SIZE, pageToken: "" };
-  const list = useListed(method, input, useInfiniteQuery(method, input, paged), (page) => page.users);
-  const counted = useTotal(method, list.more.has ? { filter, pageSize: 1, includeTotal: true } : skipToken);
-  // A list that is refused is not asked for again.
-  const isThere = !list.isLoading && list.error == null;
-  const base = useTotal(method, isThere ? { pageSize: 1, includeTotal: true } : skipToken);
-  const [columns, columnsMenu] = useColumns("users", USER_COLUMNS);
-  const denied = useChecks([{ permission: LIST, object: "" }]).reason(LIST, "");
   return (
     <div className="flex min-w-0 flex-col gap-4">
-      {!denied && <FilterBar fields={USER_FIELDS} values={filters} onChange={setFilters} options={options} />}
-      <ListView
-        label="Users"
+      <Collection
         noun="users"
-        list={list}
-        total={list.more.has ? counted : list.rows.length}
-        base={base}
-        isFiltered={isFiltered(filters)}
-        onClear={clear}
-        columns={columns}
+        method={UserService.method.listUsers}
+        rowsOf={(page) => page.users}
+        permission="platform:users:list"
+        fields={USER_FIELDS}
+        options={options}
+        columns={USER_COLUMNS}
         compact={compactUser}
-        rowKey={({ name }) => name}
-        place={({ name }) => routeOf(name)}
-        controls={
-          <>
-            <SortField sorting={sorting} orders={USER_ORDERS} always />
-            {columnsMenu}
-          </>
-        }
+        orders={USER_ORDERS}
         empty={
           <EmptyState command="flagstone users list">
             There is nobody here. Create a user or invite somebody.

@@ -15,6 +15,7 @@ import { useColumns } from "~/components/list/columns-menu";
 import { FilterBar, useFilters } from "~/components/list/filter-bar";
 import { ListView, Views } from "~/components/list/list-view";
 import { SortField } from "~/components/list/sort-field";
+import { useUnitRefusal } from "~/components/list/use-unit-refusal";
 import { Page } from "~/components/page";
 import { DeploymentService } from "~/gen/flagstone/v1/deployment_service_pb";
 import { useEnvironmentOptions } from "~/lib/environment-options";
@@ -77,6 +78,7 @@ function Deployments() {
   const input = parent ? { parent, filter, orderBy: sorting.order, pageSize: PAGE_SIZE, pageToken: "" } : skipToken;
   const query = useInfiniteQuery(DeploymentService.method.listDeployments, input, paged);
   const list = useListed(DeploymentService.method.listDeployments, input, query, (page) => page.deployments);
+  const refusal = useUnitRefusal("deployments", "business_unit:deployments:list", parent, list.rows.length === 0);
   const [columns, columnsMenu] = useColumns("deployments", DEPLOYMENT_COLUMNS);
   const environment = useEnvironmentOptions(parent);
   const template = useTemplateOptions();
@@ -137,6 +139,7 @@ function Deployments() {
         rowKey={({ name }) => name}
         place={deploymentPlace}
         sorting={sorting}
+        refusal={refusal}
         controls={
           <>
             <SortField sorting={sorting} orders={BY_CREATION} />

@@ -7,6 +7,7 @@ import { useColumns } from "~/components/list/columns-menu";
 import { FilterBar, useFilters } from "~/components/list/filter-bar";
 import { ListView, Views } from "~/components/list/list-view";
 import { SortField } from "~/components/list/sort-field";
+import { useUnitRefusal } from "~/components/list/use-unit-refusal";
 import { Page } from "~/components/page";
 import { compactRequest, REQUEST_COLUMNS, REQUEST_FIELDS, requestPlace } from "~/components/request/request-list";
 import { RequestService } from "~/gen/flagstone/v1/request_service_pb";
@@ -65,6 +66,7 @@ function Requests() {
     : skipToken;
   const query = useInfiniteQuery(RequestService.method.listRequests, input, paged);
   const list = useListed(RequestService.method.listRequests, input, query, (page) => page.requests);
+  const refusal = useUnitRefusal("requests", "business_unit:requests:list", parent, list.rows.length === 0);
   const [columns, columnsMenu] = useColumns("requests", REQUEST_COLUMNS);
   const environments = useEnvironmentOptions(parent);
 
@@ -117,6 +119,7 @@ function Requests() {
         rowKey={({ name }) => name}
         place={requestPlace}
         sorting={sorting}
+        refusal={refusal}
         controls={
           <>
             <SortField sorting={sorting} orders={BY_CREATION} />
