@@ -389,14 +389,7 @@ async fn neither_tables_nor_logs_nor_answers_hold_a_secret_in_the_clear() {
     assert_eq!(Error::from(reused).reason, Some(ErrorReason::RequestIdReused));
     change(&caller, PASSWORD, new).await.unwrap();
 
-    let mut dump = String::new();
-    let tables = app.sql.query("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'", &[]).await.unwrap();
-    for table in tables {
-        let table: String = table.get(0);
-        let rows: String =
-            database::one(&app.sql, &format!("SELECT coalesce(string_agg(t::text, E'\\n'), '') FROM {table} t")).await;
-        dump.push_str(&rows);
-    }
+    let dump = database::dump(&app.sql).await;
     let hash: String = database::one(&app.sql, "SELECT password_hash FROM users WHERE username = 'dev'").await;
     assert!(hash.starts_with("$argon2id$"), "{hash}");
     let logs = logs.text();
