@@ -174,8 +174,9 @@ impl Ground {
 
     /// Gives a right, sees it hold, takes it, and uses it.
     async fn round(&self, lane: usize, person: &str, round: usize, found: &mut Found) {
-        let used = [Use::WriteWhereTaken, Use::ReadElsewhere, Use::WriteElsewhere, Use::WatchElsewhere, Use::WatchWhereTaken]
-            [round % 5];
+        let used =
+            [Use::WriteWhereTaken, Use::ReadElsewhere, Use::WriteElsewhere, Use::WatchElsewhere, Use::WatchWhereTaken]
+                [round % 5];
         let way = [Way::Binding, Way::Group, Way::Member][round / 5 % 3];
         // Either server takes rights.
         let taker = round / 15 % 2;

@@ -370,8 +370,7 @@ async fn the_list_of_jobs_is_filtered_ordered_and_cut_into_pages_of_what_one_may
         caller.jobs().list_jobs(request).await.map(tonic::Response::into_inner).map_err(Error::from)
     };
     let all = async |caller: &Caller, filter: &str, order_by: &str| {
-        let request =
-            pb::ListJobsRequest { filter: filter.into(), order_by: order_by.into(), ..Default::default() };
+        let request = pb::ListJobsRequest { filter: filter.into(), order_by: order_by.into(), ..Default::default() };
         ask(caller, request).await.unwrap_or_else(|error| panic!("{filter}: {error:?}")).jobs
     };
     let whole = all(&cast.admin, "", "").await;
@@ -396,9 +395,7 @@ async fn the_list_of_jobs_is_filtered_ordered_and_cut_into_pages_of_what_one_may
         ("state = FAILED", &|job| job.state() == JobState::Failed),
         ("state != SUCCEEDED", &|job| job.state() != JobState::Succeeded),
         ("kind = APPLY", &|job| job.kind() == JobKind::Apply),
-        ("kind = PLAN AND state = SUCCEEDED", &|job| {
-            (job.kind(), job.state()) == (JobKind::Plan, JobState::Succeeded)
-        }),
+        ("kind = PLAN AND state = SUCCEEDED", &|job| (job.kind(), job.state()) == (JobKind::Plan, JobState::Succeeded)),
         ("trigger = \"users/admin\"", &|job| job.trigger == "users/admin"),
         (&of_failed, &|job| job.subject == failed.name),
         (&of_first, &|job| job.subject == applied.name),

@@ -8,6 +8,7 @@ use flagstone_server::token::{TokenKind, mint};
 use futures::StreamExt;
 use futures::stream;
 use prost_types::value::Kind;
+use serde_json::{Value, json};
 use tonic::{Response, Status};
 use uuid::Uuid;
 
@@ -16,10 +17,13 @@ use crate::support::accounts::change;
 use crate::support::app::MASTER_KEY;
 use crate::support::authority::make_group;
 use crate::support::canaries::Canaries;
+use crate::support::line::Order;
+use crate::support::line::engine::templates;
+use crate::support::line::order::asked;
 use crate::support::logs::Logs;
 use crate::support::mutations::{confirm, device_login};
 use crate::support::sso::{Browser, nobody, parameter};
-use crate::support::world::{Cast, apply_request, get_request, plan_request, token_of};
+use crate::support::world::{Cast, get_request, plan_request, token_of};
 use crate::support::{Caller, PASSWORD, ScriptedRunner, TestApp, database};
 
 /// Calls at a time: both cores have something to do.
@@ -87,8 +91,7 @@ impl Garden {
         .await;
         times(10, async |_| {
             let browser = Browser::new(&self.app);
-            let login =
-                pb::LoginRequest { identifier: "dev".into(), password: PASSWORD.into(), ..Default::default() };
+            let login = pb::LoginRequest { identifier: "dev".into(), password: PASSWORD.into(), ..Default::default() };
             let login: pb::LoginResponse = browser.call("Login", "", &login).await.expect("a browser logs in");
             self.tokens(login.tokens);
             let cookie = browser.cookie("flagstone_refresh").expect("a browser gets a cookie");
@@ -102,11 +105,8 @@ impl Garden {
         let (admin, anonymous) = (&self.cast.admin, self.app.anonymous());
         times(25, async |n| {
             let password = self.canaries.fresh("password");
-            let user = pb::User {
-                email: format!("given-{n}@example.org"),
-                full_name: "Given".into(),
-                ..Default::default()
-            };
+            let user =
+                pb::User { email: format!("given-{n}@example.org"), full_name: "Given".into(), ..Default::default() };
             let request = pb::CreateUserRequest {
                 user: Some(user),
                 password: password.clone(),
@@ -239,7 +239,8 @@ impl Garden {
         })
         .await;
         times(80, async |n| {
-            let user = pb::User { email: format!("linked-{n}@example.org"), full_name: "Linked".into(), ..Default::default() };
+            let user =
+                pb::User { email: format!("linked-{n}@example.org"), full_name: "Linked".into(), ..Default::default() };
             let request = pb::CreateUserRequest { user: Some(user), request_id: id(), ..Default::default() };
             let made = self.good(admin.users().create_user(request.clone()).await);
             assert_eq!(self.good(admin.users().create_user(request).await), made);
@@ -394,56 +395,69 @@ impl Garden {
         .await;
     }
 
-    /// What is ordered with something secret in it: kept as a draft, changed, refused, tried, planned and applied.
+    /// What is ordered with something secret in it: kept as a draft, changed, refused, tried and planned; and what an
+    /// engine gives back.
     async fn inputs(&self) {
         let dev = &self.cast.dev;
+        let probe = |id: String, inputs: Value| {
+            let request = asked(Order::new("probe", &id, inputs).request());
+            pb::CreateRequestRequest { request_id: self::id(), ..request }
+        };
         times(60, async |n| {
-            let request = |with| {
-                let mut request = self.cast.request(self.cast.create_payload("development", &format!("secretive-{n}")));
-                let Some(pb::request::Payload::Create(create)) =
-                    request.request.as_mut().and_then(|request| request.payload.as_mut())
-                else {
-                    unreachable!("it creates")
+            let secret = || self.canaries.fresh("secret input");
+            let order = |inputs| pb::CreateRequestRequest { draft: true, ..probe(format!("secretive-{n}"), inputs) };
+            let draft = order(json!({"label": "a", "token": secret()}));
+            let kept = self.good(dev.requests().create_request(draft.clone()).await);
+            assert_eq!(self.good(dev.requests().create_request(draft).await), kept);
+            self.canaries.shown(&kept);
+            let changed =
+                pb::Request { name: kept.name, ..order(json!({"label": "b", "token": secret()})).request.unwrap() };
+            let changed = pb::UpdateRequestRequest { request: Some(changed), request_id: id(), ..Default::default() };
+            self.canaries.shown(&self.good(dev.requests().update_request(changed).await));
+            // Of the wrong kind, beside what is wrong, and too much: what is wrong is told without what was sent.
+            for wrong in [
+                json!({"label": "a", "token": {"value": secret()}}),
+                json!({"label": "a", "token": [secret(), 7]}),
+                json!({"label": "x".repeat(21), "token": secret()}),
+                json!({"label": "a", "token": secret().repeat(10_000)}),
+            ] {
+                let wrong = order(wrong);
+                let validate = pb::ValidateTemplateInputsRequest {
+                    name: "templates/probe/versions/1.0.0".into(),
+                    inputs: inputs_of(&wrong),
                 };
-                let inputs = create.inputs.as_mut().expect("it has inputs");
-                inputs.fields.insert("entries".to_owned(), with);
-                request.draft = true;
-                request.request_id = id();
-                request
-            };
-            let secrets = || {
-                let keys = ["DB_PASSWORD", "api-token", "clientSecret"];
-                structure(keys.map(|key| (key, text(&self.canaries.fresh("secret input")))))
-            };
-            let draft = self.good(dev.requests().create_request(request(secrets())).await);
-            self.canaries.shown(&draft);
-            // Too long, and of the wrong kind: what is wrong is told without what was sent.
-            let long = self.canaries.fresh("secret input").repeat(200);
-            let nested = structure([("SIGNING_SECRET", structure([("value", text(&self.canaries.fresh("secret input")))]))]);
-            for wrong in [structure([("DB_PASSWORD", text(&long))]), nested] {
-                let wrong = request(wrong);
-                self.refused(dev.requests().create_request(wrong.clone()).await);
-                let preview = pb::PreviewRequestRequest { parent: wrong.parent, request: wrong.request };
+                // What this answers holds the inputs as they were sent: only what is told of them is looked at.
+                match dev.templates().validate_template_inputs(validate).await {
+                    Ok(answer) => self.canaries.shown(&answer.into_inner().violations),
+                    Err(status) => self.canaries.refused(&status),
+                }
+                let preview =
+                    pb::PreviewRequestRequest { parent: wrong.parent.clone(), request: wrong.request.clone() };
                 match dev.requests().preview_request(preview).await {
                     Ok(answer) => self.canaries.shown(&answer),
                     Err(status) => self.canaries.refused(&status),
                 }
+                self.refused(dev.requests().create_request(wrong).await);
             }
         })
         .await;
-        // The whole way, with an engine that gives a secret back.
-        for n in 0..3 {
-            let secret = self.canaries.fresh("secret input");
-            let mut request = self.cast.request(self.cast.create_payload("development", &format!("applied-{n}")));
-            if let Some(pb::request::Payload::Create(create)) =
-                request.request.as_mut().and_then(|request| request.payload.as_mut())
-            {
-                let inputs = create.inputs.as_mut().expect("it has inputs");
-                inputs.fields.insert("entries".to_owned(), structure([("DB_PASSWORD", text(&secret))]));
-            }
+        for n in 0..5 {
+            let request =
+                probe(format!("planned-{n}"), json!({"label": "a", "token": self.canaries.fresh("secret input")}));
             let request = self.good(dev.requests().create_request(request).await);
+            self.canaries.shown(&plan_request(&self.runner, dev, &request).await);
+        }
+        for n in 0..5 {
+            let request = self.cast.create(dev, "development", &format!("applied-{n}")).await;
             let planned = plan_request(&self.runner, dev, &request).await;
-            self.canaries.shown(&apply_request(&self.runner, dev, &planned).await);
+            let assignment = self.runner.take_job(planned.jobs.last().expect("an approved request has a job")).await;
+            assert!(self.runner.start_apply(&assignment).await.expect("an apply starts").start);
+            let value = Kind::StringValue(self.canaries.fresh("secret output"));
+            let value = Some(prost_types::Value { kind: Some(value) });
+            let outputs = vec![pb::EngineOutput { output: "access_key".into(), value, sensitive: true }];
+            let applied = pb::complete_job_request::Outcome::Applied(pb::ApplyOutcome { outputs, resource_count: 1 });
+            self.runner.complete(&assignment, applied).await.expect("an apply ends");
+            self.canaries.shown(&get_request(dev, &request.name).await);
         }
     }
 
@@ -482,13 +496,12 @@ impl Garden {
     }
 }
 
-fn text(text: &str) -> prost_types::Value {
-    prost_types::Value { kind: Some(Kind::StringValue(text.to_owned())) }
-}
-
-fn structure<const N: usize>(fields: [(&str, prost_types::Value); N]) -> prost_types::Value {
-    let fields = fields.map(|(key, value)| (key.to_owned(), value)).into();
-    prost_types::Value { kind: Some(Kind::StructValue(prost_types::Struct { fields })) }
+/// What an order gives to its template.
+fn inputs_of(order: &pb::CreateRequestRequest) -> Option<prost_types::Struct> {
+    match order.request.as_ref()?.payload.as_ref()? {
+        pb::request::Payload::Create(create) => create.inputs.clone(),
+        other => panic!("it creates: {other:?}"),
+    }
 }
 
 /// Whether a caller is let in.
@@ -499,7 +512,13 @@ async fn is_somebody(caller: &Caller) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_thousand_secrets_none_is_found_afterwards_and_nothing_that_is_stored_is_one() {
     let logs = Logs::capture_from(tracing::Level::DEBUG);
-    let app = TestApp::builder().config(|config| config.tokens.access = Duration::from_secs(3600)).start().await;
+    let shelf = templates(&["config-bundle", "probe"]);
+    let directory = shelf.path().to_owned();
+    let app = TestApp::builder().config(|config| {
+        config.tokens.access = Duration::from_secs(3600);
+        config.templates_dir = Some(directory);
+    });
+    let app = app.start().await;
     let runner = ScriptedRunner::start(&app).await;
     let cast = Cast::of(&app).await;
     let garden = Garden { app, runner, cast, canaries: Canaries::default() };
@@ -549,7 +568,8 @@ async fn of_a_thousand_secrets_none_is_found_afterwards_and_nothing_that_is_stor
     // Nothing that is stored lets anybody in as it stands there.
     assert!(is_somebody(&garden.cast.dev).await, "a token itself does");
     let values = database::values(&garden.app.sql).await;
-    let is_header = |text: &&String| (1..4_000).contains(&text.len()) && !text.contains(|letter: char| letter.is_control());
+    let is_header =
+        |text: &&String| (1..4_000).contains(&text.len()) && !text.contains(|letter: char| letter.is_control());
     let tried: Vec<_> = values.iter().filter(is_header).collect();
     let began = std::time::Instant::now();
     let let_in = times(tried.len(), async |n| {

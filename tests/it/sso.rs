@@ -502,11 +502,8 @@ async fn a_program_completes_a_login_by_itself_once_and_with_its_own_binding() {
     let browser = Browser::new(&app);
     let begun = async || {
         browser.forget_provider(&issuer);
-        let request = pb::BeginSsoLoginRequest {
-            provider: PROVIDER.into(),
-            return_path: WANTED.into(),
-            ..Default::default()
-        };
+        let request =
+            pb::BeginSsoLoginRequest { provider: PROVIDER.into(), return_path: WANTED.into(), ..Default::default() };
         let begun = app.anonymous().auth().begin_sso_login(request).await.unwrap().into_inner();
         assert!(begun.binding.len() >= 20, "a program is told what a browser gets as a cookie");
         let back = browser.at_provider(&begun.authorization_url, "ada").await;
@@ -531,7 +528,8 @@ async fn a_program_completes_a_login_by_itself_once_and_with_its_own_binding() {
     // Another binding, or none, spoils nothing.
     let other = begun().await;
     for binding in [other.binding.as_str(), ""] {
-        refused(&pb::CompleteSsoLoginRequest { binding: binding.to_owned(), ..first.clone() }, "sso_other_browser").await;
+        refused(&pb::CompleteSsoLoginRequest { binding: binding.to_owned(), ..first.clone() }, "sso_other_browser")
+            .await;
     }
     let answer = complete(&first).await.unwrap();
     assert_eq!((answer.created, answer.password_change_required), (true, false));

@@ -218,7 +218,8 @@ async fn the_list_of_providers_is_filtered_ordered_and_cut_into_pages_and_tells_
         ..provider("")
     };
     let mut made = vec![
-        create(&admin, "first", pb::SsoProvider { display_name: "100 %".into(), ..provider("https://a.example.org") }).await,
+        create(&admin, "first", pb::SsoProvider { display_name: "100 %".into(), ..provider("https://a.example.org") })
+            .await,
         create(&admin, "second", github).await,
         create(&admin, "third", pb::SsoProvider { active: false, ..provider("https://c.example.org") }).await,
     ];

@@ -19,11 +19,7 @@ impl Logs {
     /// The same, of this level and above.
     pub fn capture_from(level: tracing::Level) -> Self {
         let logs = Self::default();
-        tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_ansi(false)
-            .with_writer(logs.clone())
-            .init();
+        tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(logs.clone()).init();
         logs
     }
 
