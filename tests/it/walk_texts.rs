@@ -14,6 +14,7 @@ use futures::stream;
 use prost::Message;
 use prost_reflect::{DynamicMessage, Value};
 
+use crate::lists::words_after;
 use crate::support::contract::{Method, TextPath, methods, set};
 use crate::support::requests::valid_request;
 use crate::support::world::{Cast, World};
@@ -256,6 +257,24 @@ async fn odd_characters_and_what_is_no_text_break_nothing() {
     });
     let told = stage.walk(8, calls, |_, answer| answer.as_ref().err().is_none_or(unbroken)).await;
     told.print_and_check("odd characters", began);
+
+    // In the filters of lists, as what a field is compared with.
+    let began = Instant::now();
+    let path = TextPath::default();
+    let calls = walked.iter().filter(|(method, _)| method.takes("filter")).flat_map(|(method, _)| {
+        let (stage, path) = (&stage, &path);
+        let comparisons = words_after(method, "Filter fields:").into_iter().flat_map(|field| {
+            let field = field.replace("<key>", "key");
+            ODD.into_iter().flat_map(move |odd| [" = ", " != ", ":"].map(|op| (format!("{field}{op}\"{odd}\""), odd)))
+        });
+        comparisons.map(move |(filter, odd)| {
+            let mut request = valid_request(&stage.world, method);
+            set(&mut request, "filter", Value::String(filter));
+            (stage.caller(method), Call { method, path, what: odd, request: request.encode_to_vec().into() })
+        })
+    });
+    let told = stage.walk(8, calls, |_, answer| answer.as_ref().err().is_none_or(unbroken)).await;
+    told.print_and_check("filters", began);
 
     let began = Instant::now();
     let calls = pairs().flat_map(|(method, path)| {
