@@ -26,9 +26,10 @@ const LANES: usize = 12;
 const PROMISED: Duration = Duration::from_secs(1);
 
 /// What somebody needs to write, to read and to watch.
-const RIGHTS: [&str; 4] = [
+const RIGHTS: [&str; 5] = [
     "business_unit:requests:create",
     "business_unit:deployments:create:development",
+    "business_unit:deployments:read",
     "business_unit:environments:read",
     "business_unit:requests:read",
 ];
