@@ -1,7 +1,7 @@
 # The commands of this repository. The work is done in scripts/, which find or install the tools they need.
 
 .DEFAULT_GOAL := help
-.PHONY: help up web test lint fmt snapshots bench bench-web clean
+.PHONY: help up web test lint fmt snapshots bench bench-web revocations clean
 
 help: ## Lists these commands
 	@grep -E '^[a-z-]+: *##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+): *## /\1\t/' | awk -F '\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ bench: ## Runs the benchmarks of README.md in the release profile and writes ben
 
 bench-web: ## Measures the web client: size, speed, frames, Lighthouse; writes benches/WEB.md
 	@scripts/bench-web
+
+revocations: ## Takes a right a thousand times and uses it at once, on two servers; prints how long it still held
+	@FLAGSTONE_REVOCATIONS=1000 cargo nextest run --locked --test it --no-capture access_revoked::
 
 clean: ## Removes what was built and the tools that were fetched; the data of `make up` stays
 	@cargo clean

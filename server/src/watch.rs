@@ -42,8 +42,9 @@ const POLL: Duration = Duration::from_millis(500);
 /// The wait after the first look that a bell caused in vain; it doubles up to [`POLL`].
 const QUICK: Duration = Duration::from_millis(2);
 
-/// How often a stream looks whether its caller still stands.
-const STANDING: Duration = Duration::from_secs(1);
+/// How often a stream looks whether its caller still stands. A right that is taken ends it within a second: half of that is
+/// for the look to come late, and for what it takes.
+const STANDING: Duration = Duration::from_millis(500);
 
 /// Events taken at a time.
 const BATCH: i64 = 500;
@@ -149,7 +150,7 @@ impl Waiter {
         self.topics.push(topic);
     }
 
-    /// Looks every second whether the caller still stands, and ends the stream where not. Call it where a stream may go
+    /// Looks now and then whether the caller still stands, and ends the stream where not. Call it where a stream may go
     /// on for long without a wait.
     pub async fn standing(&mut self) -> Option<Wake> {
         if Instant::now() < self.standing_at {

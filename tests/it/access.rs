@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use flagstone_api::pb::{self, ErrorReason};
 use flagstone_core::access::role_template;
 
+use crate::access_revoked::last_of;
 use crate::support::wait::in_time;
 use crate::support::world::{Cast, World, get_request};
 use crate::support::{Caller, Code, Error, ScriptedRunner, TestApp, wait_for};
@@ -73,17 +74,6 @@ async fn a_right_that_was_taken_holds_for_no_write_and_for_reads_a_second_at_mos
         "only own ones are left"
     );
     app.finish().await;
-}
-
-/// The last message of a watch: why it ended.
-async fn last_of(stream: &mut tonic::Streaming<pb::WatchRequestResponse>) -> pb::StreamEnd {
-    loop {
-        let message = stream.message().await.expect("the stream ends in order");
-        let message = message.expect("the last message says why the stream ended");
-        if let Some(pb::watch_request_response::Event::End(end)) = message.event {
-            return end;
-        }
-    }
 }
 
 #[tokio::test]

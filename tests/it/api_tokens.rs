@@ -223,27 +223,7 @@ async fn nothing_that_the_database_holds_authenticates_anybody() {
     app.session("dev").await;
     assert!(me(&app.anonymous().with_token(&made.secret)).await.is_ok(), "the secret itself is one");
 
-    let columns = app
-        .sql
-        .query(
-            "SELECT table_name::text, column_name::text, data_type::text FROM information_schema.columns
-             WHERE table_schema = 'public' AND data_type IN ('text', 'bytea', 'uuid')",
-            &[],
-        )
-        .await
-        .unwrap();
-    let mut values = std::collections::BTreeSet::<String>::new();
-    for column in columns {
-        let [table, column, kind]: [String; 3] = [column.get(0), column.get(1), column.get(2)];
-        let shown = if kind == "bytea" { format!("encode({column}, 'hex')") } else { format!("{column}::text") };
-        let query = format!("SELECT DISTINCT {shown} FROM {table} WHERE {column} IS NOT NULL LIMIT 200");
-        values.extend(app.sql.query(&query, &[]).await.unwrap().iter().map(|row| row.get::<_, String>(0)));
-        if kind == "bytea" {
-            let query =
-                format!("SELECT DISTINCT encode({column}, 'base64') FROM {table} WHERE {column} IS NOT NULL LIMIT 200");
-            values.extend(app.sql.query(&query, &[]).await.unwrap().iter().map(|row| row.get::<_, String>(0)));
-        }
-    }
+    let values = database::values(&app.sql).await;
     assert!(values.len() > 200, "only {} values", values.len());
     let is_header =
         |text: &&String| (1..4_000).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());

@@ -12,11 +12,6 @@ use uuid::Uuid;
 use crate::support::wait::in_time;
 use crate::support::{Caller, Code, Error, PASSWORD, TestApp, database, wait_for};
 
-async fn log_in(app: &TestApp, identifier: &str, password: &str) -> Result<pb::LoginResponse, Error> {
-    let request = pb::LoginRequest { identifier: identifier.into(), password: password.into(), ..Default::default() };
-    Ok(app.anonymous().auth().login(request).await?.into_inner())
-}
-
 async fn refresh(app: &TestApp, refresh_token: &str) -> Result<pb::TokenPair, Error> {
     let request = pb::RefreshSessionRequest { refresh_token: refresh_token.into(), ..Default::default() };
     Ok(app.anonymous().auth().refresh_session(request).await?.into_inner().tokens.unwrap())
@@ -35,7 +30,7 @@ fn reason<T: std::fmt::Debug>(answer: Result<T, Error>) -> (Code, Option<ErrorRe
 async fn the_username_and_the_address_in_any_case_open_a_session() {
     let app = TestApp::start().await;
     for identifier in ["dev", "DEV", "dev@flagstone.localhost", " Dev@Flagstone.Localhost "] {
-        let answer = log_in(&app, identifier, PASSWORD).await.unwrap();
+        let answer = app.log_in(identifier, PASSWORD).await.unwrap();
         assert_eq!(answer.user.unwrap().name, "users/dev", "{identifier}");
         let token = answer.tokens.unwrap().access_token;
         assert_eq!(me(&app.anonymous().with_token(&token)).await.unwrap().username, "dev", "{identifier}");
@@ -50,7 +45,7 @@ async fn an_unknown_user_a_wrong_password_and_an_inactive_user_are_answered_alik
     database::run(&app.sql, "UPDATE users SET active = false WHERE username = 'gone'").await;
     let mut answers = Vec::new();
     for (identifier, password) in [("nobody-here", PASSWORD), ("dev", "not-the-password"), ("gone", PASSWORD)] {
-        let mut error = log_in(&app, identifier, password).await.unwrap_err();
+        let mut error = app.log_in(identifier, password).await.unwrap_err();
         assert_eq!((error.code, error.reason), (Code::Unauthenticated, Some(ErrorReason::BadCredentials)));
         error.correlation_id = None;
         error.metadata.remove("correlation_id");
@@ -66,9 +61,9 @@ async fn an_identifier_of_several_organizations_asks_for_one_only_after_the_pass
     let globex = app.organization("globex").await;
     database::run(&app.sql, "UPDATE users SET username = 'dev' WHERE username = 'globex-dev'").await;
     let expected = (Code::InvalidArgument, Some(ErrorReason::OrganizationRequired));
-    assert_eq!(reason(log_in(&app, "dev", PASSWORD).await), expected);
+    assert_eq!(reason(app.log_in("dev", PASSWORD).await), expected);
     let expected = (Code::Unauthenticated, Some(ErrorReason::BadCredentials));
-    assert_eq!(reason(log_in(&app, "dev", "not-the-password").await), expected);
+    assert_eq!(reason(app.log_in("dev", "not-the-password").await), expected);
     for admin in [&app.as_admin().await, &globex.admin] {
         let organization = me(admin).await.unwrap().organization;
         let request = pb::LoginRequest {
@@ -170,7 +165,7 @@ async fn a_login_takes_as_long_for_nobody_as_for_somebody() {
         for (index, identifier) in identifiers.iter().enumerate() {
             let begun = std::time::Instant::now();
             let expected = (Code::Unauthenticated, Some(ErrorReason::BadCredentials));
-            assert_eq!(reason(log_in(&app, identifier, "not-the-password").await), expected, "{identifier}");
+            assert_eq!(reason(app.log_in(identifier, "not-the-password").await), expected, "{identifier}");
             took[index].push(begun.elapsed());
         }
     }
@@ -260,25 +255,25 @@ async fn a_session_is_renewed_thirty_times_a_minute_at_most() {
 async fn the_sixth_attempt_after_five_failures_is_refused_and_good_logins_do_not_count() {
     let app = TestApp::start().await;
     for _ in 0..20 {
-        log_in(&app, "admin", PASSWORD).await.unwrap();
+        app.log_in("admin", PASSWORD).await.unwrap();
     }
     for _ in 0..5 {
         let expected = (Code::Unauthenticated, Some(ErrorReason::BadCredentials));
-        assert_eq!(reason(log_in(&app, "dev", "not-the-password").await), expected);
+        assert_eq!(reason(app.log_in("dev", "not-the-password").await), expected);
     }
-    let error = log_in(&app, "dev", PASSWORD).await.unwrap_err();
+    let error = app.log_in("dev", PASSWORD).await.unwrap_err();
     assert_eq!((error.code, error.reason), (Code::ResourceExhausted, Some(ErrorReason::RateLimited)), "{error:?}");
     assert!(error.retry_delay.is_some(), "{error:?}");
     // Neither an identifier that nobody failed with nor one that does not exist.
-    log_in(&app, "admin", PASSWORD).await.unwrap();
-    assert_eq!(reason(log_in(&app, "nobody-here", PASSWORD).await).1, Some(ErrorReason::BadCredentials));
+    app.log_in("admin", PASSWORD).await.unwrap();
+    assert_eq!(reason(app.log_in("nobody-here", PASSWORD).await).1, Some(ErrorReason::BadCredentials));
     app.finish().await;
 }
 
 #[tokio::test]
 async fn a_wrong_password_is_in_the_audit_of_the_account() {
     let app = TestApp::start().await;
-    log_in(&app, "dev", "not-the-password").await.unwrap_err();
+    app.log_in("dev", "not-the-password").await.unwrap_err();
     let events = audit(&app, "action = \"session.login\" AND outcome = \"FAILURE\"").await;
     let [event] = events.as_slice() else { panic!("not one event: {events:?}") };
     assert_eq!((event.principal.as_str(), event.object.as_str()), ("users/dev", "users/dev"));
@@ -324,8 +319,8 @@ async fn a_changed_password_ends_the_other_sessions_and_keeps_its_own() {
     assert_eq!(change(&first, PASSWORD, new).await.unwrap().revoked_sessions, 1);
     me(&first).await.unwrap();
     wait_for("the other session ends", async || me(&second).await.err()).await;
-    assert_eq!(reason(log_in(&app, "dev", PASSWORD).await).1, Some(ErrorReason::BadCredentials));
-    log_in(&app, "dev", new).await.unwrap();
+    assert_eq!(reason(app.log_in("dev", PASSWORD).await).1, Some(ErrorReason::BadCredentials));
+    app.log_in("dev", new).await.unwrap();
     app.finish().await;
 }
 
@@ -333,7 +328,7 @@ async fn a_changed_password_ends_the_other_sessions_and_keeps_its_own() {
 async fn before_the_first_password_is_changed_nothing_else_works() {
     let app = TestApp::start().await;
     database::run(&app.sql, "UPDATE users SET must_change_password = true WHERE username = 'dev'").await;
-    let answer = log_in(&app, "dev", PASSWORD).await.unwrap();
+    let answer = app.log_in("dev", PASSWORD).await.unwrap();
     assert!(answer.password_change_required);
     let dev = app.anonymous().with_token(&answer.tokens.unwrap().access_token);
     let list = async || {
@@ -381,7 +376,7 @@ async fn neither_tables_nor_logs_nor_answers_hold_a_secret_in_the_clear() {
     let app = TestApp::start().await;
     let wrong = "wrong-canary-0451";
     let new = "a-quite-different-walrus";
-    log_in(&app, "dev", wrong).await.unwrap_err();
+    app.log_in("dev", wrong).await.unwrap_err();
     let session = app.session("dev").await;
     let id = Uuid::new_v4().to_string();
     let request = pb::RefreshSessionRequest { refresh_token: session.refresh_token.clone(), request_id: id.clone() };
@@ -394,14 +389,7 @@ async fn neither_tables_nor_logs_nor_answers_hold_a_secret_in_the_clear() {
     assert_eq!(Error::from(reused).reason, Some(ErrorReason::RequestIdReused));
     change(&caller, PASSWORD, new).await.unwrap();
 
-    let mut dump = String::new();
-    let tables = app.sql.query("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'", &[]).await.unwrap();
-    for table in tables {
-        let table: String = table.get(0);
-        let rows: String =
-            database::one(&app.sql, &format!("SELECT coalesce(string_agg(t::text, E'\\n'), '') FROM {table} t")).await;
-        dump.push_str(&rows);
-    }
+    let dump = database::dump(&app.sql).await;
     let hash: String = database::one(&app.sql, "SELECT password_hash FROM users WHERE username = 'dev'").await;
     assert!(hash.starts_with("$argon2id$"), "{hash}");
     let logs = logs.text();

@@ -14,12 +14,13 @@ use flagstone_client::{Code, Error};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::ScriptedRunner;
 use crate::support::http::send;
 use crate::support::line::person::refused;
 use crate::support::line::sql::id;
 use crate::support::line::{Line, Order, bundle, until, update};
 use crate::support::runner::{UPDATE, lease};
+use crate::support::world::Cast;
+use crate::support::{Caller, ScriptedRunner};
 
 fn order(deployment: &str) -> Order {
     Order::new("config-bundle", deployment, bundle("1"))
@@ -350,4 +351,87 @@ async fn a_job_that_waits_is_cancelled_at_once_and_its_request_may_be_retried() 
     assert_eq!(line.sql.one::<i64>("SELECT count(*) FROM jobs WHERE request_id = $1", &[&id(&request.name)]).await, 3);
     drop(runner);
     line.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_jobs_is_filtered_ordered_and_cut_into_pages_of_what_one_may_see() {
+    let (line, runner) = stage().await;
+    line.app.unit("payments").await;
+    // Of three orders one is carried out, one fails, one waits; and one is in another unit.
+    let (applied, assignment) = taken_apply(&line, &runner, "first").await;
+    runner.run(&assignment).await.unwrap();
+    let failed = line.dev.order(order("second")).await;
+    runner.fail(&runner.take_job(&failed.jobs[0]).await, ErrorClass::Validation, false).await.unwrap();
+    let waiting = line.dev.order(order("third")).await;
+    let cast = Cast { unit: "businessUnits/payments".into(), ..Cast::of(&line.app).await };
+    let elsewhere = cast.create(&cast.admin, "development", "elsewhere").await;
+
+    let ask = async |caller: &Caller, request: pb::ListJobsRequest| {
+        caller.jobs().list_jobs(request).await.map(tonic::Response::into_inner).map_err(Error::from)
+    };
+    let all = async |caller: &Caller, filter: &str, order_by: &str| {
+        let request = pb::ListJobsRequest { filter: filter.into(), order_by: order_by.into(), ..Default::default() };
+        ask(caller, request).await.unwrap_or_else(|error| panic!("{filter}: {error:?}")).jobs
+    };
+    let whole = all(&cast.admin, "", "").await;
+    let made = [&applied, &failed, &waiting, &elsewhere].map(|request| request.jobs.len()).iter().sum::<usize>();
+    assert_eq!((whole.len(), made), (5, 5), "each is listed once: {whole:?}");
+    // One of the list is what one reads by its name.
+    for job in &whole {
+        assert_eq!(*job, line.admin.job(&job.name).await);
+    }
+    let names = |jobs: &[pb::Job]| jobs.iter().map(|job| job.name.clone()).collect::<Vec<_>>();
+    let mut oldest_first = names(&whole);
+    oldest_first.reverse();
+    assert_eq!(names(&all(&cast.admin, "", "create_time desc").await), names(&whole));
+    assert_eq!(names(&all(&cast.admin, "", "create_time").await), oldest_first);
+    assert_eq!(oldest_first.first(), applied.jobs.first());
+    assert_eq!(oldest_first.last(), elsewhere.jobs.first());
+
+    type Holds<'a> = &'a dyn Fn(&pb::Job) -> bool;
+    let (of_failed, of_first) = (format!("subject = \"{}\"", failed.name), format!("subject = \"{}\"", applied.name));
+    let filters: [(&str, Holds<'_>); 8] = [
+        ("state = QUEUED", &|job| job.state() == JobState::Queued),
+        ("state = FAILED", &|job| job.state() == JobState::Failed),
+        ("state != SUCCEEDED", &|job| job.state() != JobState::Succeeded),
+        ("kind = APPLY", &|job| job.kind() == JobKind::Apply),
+        ("kind = PLAN AND state = SUCCEEDED", &|job| (job.kind(), job.state()) == (JobKind::Plan, JobState::Succeeded)),
+        ("trigger = \"users/admin\"", &|job| job.trigger == "users/admin"),
+        (&of_failed, &|job| job.subject == failed.name),
+        (&of_first, &|job| job.subject == applied.name),
+    ];
+    for (filter, holds) in filters {
+        let expected: Vec<_> = whole.iter().filter(|job| holds(job)).cloned().collect();
+        assert!(!expected.is_empty() && expected.len() < whole.len(), "{filter} tells nothing apart");
+        assert_eq!(names(&all(&cast.admin, filter, "").await), names(&expected), "{filter}");
+    }
+    assert_eq!(all(&cast.admin, "create_time > \"2099-01-01\"", "").await, []);
+    assert_eq!(all(&cast.admin, "create_time < \"2099-01-01\"", "").await.len(), whole.len());
+
+    // Pages of two, with the number of all.
+    let (mut walked, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = pb::ListJobsRequest { page_size: 2, page_token, include_total: true, ..Default::default() };
+        let page = ask(&cast.admin, request).await.unwrap();
+        assert_eq!(page.total_size, 5);
+        walked.extend(names(&page.jobs));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(walked, names(&whole));
+
+    // Whoever works in one unit sees the jobs of that one, and counts no others.
+    let payer = line.app.user("payer", &[("viewer", "payments")]).await;
+    assert_eq!(names(&all(&payer, "", "").await), elsewhere.jobs);
+    assert_eq!(names(&all(&payer, &of_first, "").await), [""; 0]);
+    let counted = pb::ListJobsRequest { include_total: true, ..Default::default() };
+    assert_eq!(ask(&payer, counted).await.unwrap().total_size, 1);
+    assert_eq!(all(&cast.dev, "", "").await.len(), 4);
+    let nobody = line.app.user("nobody", &[]).await;
+    let denied = ask(&nobody, pb::ListJobsRequest::default()).await.unwrap_err();
+    assert_eq!((denied.code, denied.reason), (Code::PermissionDenied, Some(ErrorReason::AccessDenied)));
+    drop(runner);
+    line.app.finish_with_jobs().await;
 }

@@ -162,7 +162,7 @@ async fn changed_arguments(shelf: &Shelf, method: &Method, request: &DynamicMess
 }
 
 /// The words in backticks after a heading in the comment of a method, up to the end of the sentence.
-fn words_after(method: &Method, heading: &str) -> Vec<String> {
+pub fn words_after(method: &Method, heading: &str) -> Vec<String> {
     let file = method.descriptor.parent_file();
     let info = file.file_descriptor_proto().source_code_info.as_ref().expect("the descriptors have comments");
     let location = info.location.iter().find(|location| location.path == method.descriptor.path());

@@ -493,3 +493,81 @@ async fn a_login_leads_back_to_a_path_of_ours_and_nowhere_else() {
     }
     app.finish().await;
 }
+
+/// What a client does that takes the browser's place: it keeps the binding itself and hands in what came back.
+#[tokio::test]
+async fn a_program_completes_a_login_by_itself_once_and_with_its_own_binding() {
+    let Some(mut issuer) = Issuer::start("sso::program", &[]).await else { return };
+    let app = joined(&issuer).await;
+    let browser = Browser::new(&app);
+    let begun = async || {
+        browser.forget_provider(&issuer);
+        let request =
+            pb::BeginSsoLoginRequest { provider: PROVIDER.into(), return_path: WANTED.into(), ..Default::default() };
+        let begun = app.anonymous().auth().begin_sso_login(request).await.unwrap().into_inner();
+        assert!(begun.binding.len() >= 20, "a program is told what a browser gets as a cookie");
+        let back = browser.at_provider(&begun.authorization_url, "ada").await;
+        pb::CompleteSsoLoginRequest {
+            state: parameter(&back, "state").unwrap().to_owned(),
+            code: parameter(&back, "code").unwrap().to_owned(),
+            issuer: issuer.issuer.clone(),
+            binding: begun.binding,
+            ..Default::default()
+        }
+    };
+    let complete = async |request: &pb::CompleteSsoLoginRequest| -> Result<pb::CompleteSsoLoginResponse, Error> {
+        Ok(app.anonymous().auth().complete_sso_login(request.clone()).await?.into_inner())
+    };
+    let refused = async |request: &pb::CompleteSsoLoginRequest, code: &str| {
+        let error = complete(request).await.expect_err(code);
+        assert_eq!((error.code, error.reason), (Code::Unauthenticated, Some(ErrorReason::BadCredentials)), "{error:?}");
+        assert_eq!(error.metadata["sso_error"], code, "{error:?}");
+    };
+
+    let first = begun().await;
+    // Another binding, or none, spoils nothing.
+    let other = begun().await;
+    for binding in [other.binding.as_str(), ""] {
+        refused(&pb::CompleteSsoLoginRequest { binding: binding.to_owned(), ..first.clone() }, "sso_other_browser")
+            .await;
+    }
+    let answer = complete(&first).await.unwrap();
+    assert_eq!((answer.created, answer.password_change_required), (true, false));
+    assert_eq!((answer.user.unwrap().name.as_str(), answer.return_path.as_str()), ("users/ada", WANTED));
+    let tokens = answer.tokens.unwrap();
+    let me = app.anonymous().with_token(&tokens.access_token).users().get_me(pb::GetMeRequest {}).await.unwrap();
+    assert_eq!(me.into_inner().email, "ada@example.org");
+    let refresh = pb::RefreshSessionRequest { refresh_token: tokens.refresh_token, ..Default::default() };
+    app.anonymous().auth().refresh_session(refresh).await.expect("a program keeps its refresh token");
+    refused(&first, "sso_expired").await;
+    assert!(!complete(&other).await.unwrap().created, "the second login finds the account");
+
+    // Everything that is wrong is told, before anything is used up.
+    let long = pb::CompleteSsoLoginRequest {
+        code: "x".repeat(4_097),
+        issuer: "x".repeat(501),
+        error: "x".repeat(501),
+        binding: "x".repeat(501),
+        ..Default::default()
+    };
+    let error = complete(&long).await.unwrap_err();
+    let fields: Vec<_> = error.violations.fields.iter().map(|wrong| wrong.field.as_str()).collect();
+    assert_eq!((error.code, fields), (Code::InvalidArgument, vec!["state", "code", "issuer", "error", "binding"]));
+
+    // What the provider says no to, and what does not hold, uses the login up and is in the audit.
+    let no = pb::CompleteSsoLoginRequest { error: "access_denied".into(), code: String::new(), ..begun().await };
+    refused(&no, "sso_refused").await;
+    refused(&no, "sso_expired").await;
+    refused(&pb::CompleteSsoLoginRequest { code: "never".into(), ..begun().await }, "sso_failed").await;
+    refused(&pb::CompleteSsoLoginRequest { issuer: "https://evil.example.org".into(), ..begun().await }, "sso_failed")
+        .await;
+    let outcomes = "SELECT count(*) FROM audit_events WHERE action = 'session.sso_login' AND outcome = ";
+    for (outcome, expected) in [("'SUCCESS'", 2), ("'FAILURE'", 3)] {
+        assert_eq!(one::<i64>(&app.sql, &format!("{outcomes}{outcome}")).await, expected, "{outcome}");
+    }
+    let last = begun().await;
+    issuer.stop().await;
+    let error = complete(&last).await.unwrap_err();
+    assert_eq!((error.code, error.metadata["sso_error"].as_str()), (Code::Unavailable, "sso_unreachable"), "{error:?}");
+    app.finish().await;
+}

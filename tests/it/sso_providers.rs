@@ -206,3 +206,64 @@ async fn the_page_of_the_login_is_told_the_providers_of_one_organization() {
     }
     app.finish().await;
 }
+
+#[tokio::test]
+async fn the_list_of_providers_is_filtered_ordered_and_cut_into_pages_and_tells_no_secret() {
+    let app = TestApp::start().await;
+    let (admin, globex) = (app.as_admin().await, app.organization("globex").await);
+    create(&globex.admin, "theirs", provider("https://theirs.example.org")).await;
+    let github = pb::SsoProvider {
+        kind: pb::SsoProviderKind::Github.into(),
+        display_name: "Hub of code".into(),
+        ..provider("")
+    };
+    let mut made = vec![
+        create(&admin, "first", pb::SsoProvider { display_name: "100 %".into(), ..provider("https://a.example.org") })
+            .await,
+        create(&admin, "second", github).await,
+        create(&admin, "third", pb::SsoProvider { active: false, ..provider("https://c.example.org") }).await,
+    ];
+    // As one reads each by its name; the newest first.
+    made.reverse();
+    let [third, second, first] = made.as_slice() else { unreachable!("there are three") };
+    let ask = async |caller: &Caller, request: pb::ListSsoProvidersRequest| {
+        caller.sso_providers().list_sso_providers(request).await.map(tonic::Response::into_inner).map_err(Error::from)
+    };
+    for (filter, order_by, expected) in [
+        ("", "", vec![third, second, first]),
+        ("", "create_time desc", vec![third, second, first]),
+        ("", "create_time", vec![first, second, third]),
+        ("kind = GITHUB", "", vec![second]),
+        ("kind = OIDC", "create_time", vec![first, third]),
+        ("active = false", "", vec![third]),
+        ("active = true AND kind != GITHUB", "", vec![first]),
+        ("display_name:\"HUB\"", "", vec![second]),
+        ("display_name:\"%\"", "", vec![first]),
+        ("create_time > \"2099-01-01\"", "", vec![]),
+    ] {
+        let request = pb::ListSsoProvidersRequest {
+            filter: filter.into(),
+            order_by: order_by.into(),
+            include_total: true,
+            ..Default::default()
+        };
+        let page = ask(&admin, request).await.unwrap();
+        assert_eq!(page.sso_providers.iter().collect::<Vec<_>>(), expected, "{filter} {order_by}");
+        assert_eq!((usize::try_from(page.total_size).unwrap(), page.next_page_token.as_str()), (expected.len(), ""));
+        for shown in &page.sso_providers {
+            assert_eq!((shown.client_secret.as_str(), shown.has_client_secret), ("", true), "{shown:?}");
+        }
+        assert!(!format!("{page:?}").contains(SECRET));
+    }
+    let page = ask(&admin, pb::ListSsoProvidersRequest { page_size: 2, ..Default::default() }).await.unwrap();
+    let next = pb::ListSsoProvidersRequest { page_size: 2, page_token: page.next_page_token, ..Default::default() };
+    let next = ask(&admin, next).await.unwrap();
+    assert_eq!([page.sso_providers, next.sso_providers].concat(), made);
+    assert_eq!(next.next_page_token, "");
+
+    let wrong = pb::ListSsoProvidersRequest { filter: "issuer = \"x\"".into(), ..Default::default() };
+    assert_eq!(ask(&admin, wrong).await.unwrap_err().reason, Some(ErrorReason::FilterInvalid));
+    let denied = ask(&app.as_dev().await, pb::ListSsoProvidersRequest::default()).await.unwrap_err();
+    assert_eq!((denied.code, denied.reason), (Code::PermissionDenied, Some(ErrorReason::AccessDenied)));
+    app.finish().await;
+}

@@ -190,6 +190,10 @@ fn check_login(req: &pb::LoginRequest) -> Result<(), CoreError> {
     let mut faults = Violations::new();
     faults.check(!req.identifier.trim().is_empty(), "identifier", "Give the username or the e-mail address.");
     faults.check(req.identifier.chars().count() <= IDENTIFIER_MAX, "identifier", "At most 320 characters.");
+    for (text, field) in [(&req.identifier, "identifier"), (&req.organization, "organization")] {
+        // The database has no such character, not even to compare with.
+        faults.check(!text.contains('\0'), field, "Leave the character NUL out.");
+    }
     faults.check(!req.password.is_empty(), "password", "Give the password.");
     faults.check(req.password.len() <= password::MAX_BYTES, "password", "At most 1,024 bytes.");
     faults.finish()

@@ -1,13 +1,22 @@
 //! Accounts as administrators make and change them, for tests about people.
 
-use flagstone_api::pb;
+use flagstone_api::pb::{self, ErrorReason};
 use prost_types::FieldMask;
 
 use super::app::TestApp;
 use super::caller::Caller;
 use super::database::run;
 use super::world::token_of;
-use super::{Error, PASSWORD};
+use super::{Code, Error, PASSWORD};
+
+/// As good as the usual password.
+pub const ANOTHER: &str = "a-quite-different-walrus";
+
+/// What a refused call is told.
+pub fn told<T: std::fmt::Debug>(answer: Result<T, Error>) -> (Code, Option<ErrorReason>) {
+    let error = answer.expect_err("the call is refused");
+    (error.code, error.reason)
+}
 
 /// A message that changes these fields of an account.
 pub fn change(name: &str, user: pb::User, paths: &[&str]) -> pb::UpdateUserRequest {
@@ -56,6 +65,13 @@ impl Caller {
 }
 
 impl TestApp {
+    /// Tries a password.
+    pub async fn log_in(&self, identifier: &str, password: &str) -> Result<pb::LoginResponse, Error> {
+        let request =
+            pb::LoginRequest { identifier: identifier.into(), password: password.into(), ..Default::default() };
+        Ok(self.anonymous().auth().login(request).await?.into_inner())
+    }
+
     /// Sets a password by the token of a link.
     pub async fn accept_reset(&self, token: &str, password: &str) -> Result<pb::AcceptPasswordResetResponse, Error> {
         let request =

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use flagstone_api::options::{Idempotency, MethodPolicy};
 use prost::Message;
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
-    ReflectMessage, Value,
+    DescriptorPool, DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MapKey, MessageDescriptor,
+    MethodDescriptor, ReflectMessage, Value,
 };
 
 static POOL: LazyLock<DescriptorPool> =
@@ -124,6 +124,121 @@ impl Method {
         let mut found = Vec::new();
         collect(&self.input(), "", &mut Vec::new(), &mut found);
         found
+    }
+
+    /// Every place in its request where a text or bytes can stand: in nested messages, in lists, and in maps as key and as
+    /// value. Each type is entered once on a path.
+    pub fn texts(&self) -> Vec<TextPath> {
+        let mut found = Vec::new();
+        texts_below(&self.input(), &TextPath::default(), &mut Vec::new(), &mut found);
+        found
+    }
+}
+
+/// Where a text or bytes can stand in a message.
+#[derive(Clone, Debug, Default)]
+pub struct TextPath(Vec<Step>);
+
+/// One step on the way to a text.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Into a field, or the first of its items.
+    Field(FieldDescriptor),
+    /// To the key of an entry of a map.
+    Key(FieldDescriptor),
+    /// Into the value of an entry of a map.
+    Entry(FieldDescriptor),
+}
+
+impl TextPath {
+    fn with(&self, step: Step) -> Self {
+        Self(self.0.iter().cloned().chain([step]).collect())
+    }
+
+    /// Whether it takes bytes, which need be no text.
+    pub fn is_bytes(&self) -> bool {
+        let kind = self.0.last().map(|step| match step {
+            Step::Field(field) | Step::Key(field) | Step::Entry(field) => field.kind(),
+        });
+        matches!(kind, Some(Kind::Bytes))
+    }
+
+    /// Puts a value there, making what lies on the way. It becomes bytes where bytes are wanted.
+    pub fn put(&self, message: &mut DynamicMessage, text: &str) {
+        put(message, &self.0, text);
+    }
+}
+
+impl std::fmt::Display for TextPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, step) in self.0.iter().enumerate() {
+            let dot = if index == 0 { "" } else { "." };
+            match step {
+                Step::Field(field) if field.is_list() => write!(f, "{dot}{}[0]", field.name())?,
+                Step::Field(field) => write!(f, "{dot}{}", field.name())?,
+                Step::Key(field) => write!(f, "{dot}{}<key>", field.name())?,
+                Step::Entry(field) => write!(f, "{dot}{}<value>", field.name())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn texts_below(message: &MessageDescriptor, path: &TextPath, seen: &mut Vec<String>, found: &mut Vec<TextPath>) {
+    if seen.iter().any(|name| name == message.full_name()) {
+        return;
+    }
+    seen.push(message.full_name().to_owned());
+    for field in message.fields() {
+        let (kind, step) = match field.kind() {
+            Kind::Message(entry) if field.is_map() => {
+                if matches!(entry.map_entry_key_field().kind(), Kind::String) {
+                    found.push(path.with(Step::Key(field.clone())));
+                }
+                (entry.map_entry_value_field().kind(), Step::Entry(field))
+            }
+            kind => (kind, Step::Field(field)),
+        };
+        match kind {
+            Kind::String | Kind::Bytes => found.push(path.with(step)),
+            Kind::Message(inner) => texts_below(&inner, &path.with(step), seen, found),
+            _ => {}
+        }
+    }
+    seen.pop();
+}
+
+fn put(message: &mut DynamicMessage, path: &[Step], text: &str) {
+    let (step, rest) = path.split_first().expect("a path leads somewhere");
+    let value = |kind: &Kind| match kind {
+        Kind::Bytes => Value::Bytes(text.as_bytes().to_vec().into()),
+        _ => Value::String(text.to_owned()),
+    };
+    match step {
+        Step::Field(field) if rest.is_empty() && !field.is_list() => message.set_field(field, value(&field.kind())),
+        Step::Field(field) if rest.is_empty() => message.set_field(field, Value::List(vec![value(&field.kind())])),
+        Step::Field(field) if field.is_list() => {
+            let items = message.get_field_mut(field).as_list_mut().expect("a list is one");
+            if items.is_empty() {
+                items.push(Value::default_value(&field.kind()));
+            }
+            put(items[0].as_message_mut().expect("a path leads through messages"), rest, text);
+        }
+        Step::Field(field) => {
+            put(message.get_field_mut(field).as_message_mut().expect("a path leads through messages"), rest, text);
+        }
+        Step::Key(field) | Step::Entry(field) => {
+            let Kind::Message(entry) = field.kind() else { unreachable!("a map has entries") };
+            let kind = entry.map_entry_value_field().kind();
+            let entries = message.get_field_mut(field).as_map_mut().expect("a map is one");
+            let key = if matches!(step, Step::Key(_)) { text } else { "key" };
+            let entry = entries.entry(MapKey::String(key.to_owned())).or_insert_with(|| Value::default_value(&kind));
+            match entry.as_message_mut() {
+                Some(inner) if !rest.is_empty() => put(inner, rest, text),
+                _ if matches!(step, Step::Entry(_)) => *entry = value(&kind),
+                _ => {}
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Looking at the tables behind the server's back, to see what the API would not tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::{Client, NoTls};
 
@@ -46,4 +46,38 @@ pub async fn checksums(sql: &Client) -> BTreeMap<String, String> {
 /// The tables whose checksums differ.
 pub fn changed(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<String> {
     before.iter().filter(|(table, sum)| after.get(*table) != Some(sum)).map(|(table, _)| table.clone()).collect()
+}
+
+/// Everything that the tables hold, as text: what is stored as bytes is in hexadecimal digits.
+pub async fn dump(sql: &Client) -> String {
+    let tables = sql.query("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'", &[]).await;
+    let mut dump = String::new();
+    for table in tables.expect("the catalogue can be read") {
+        let table: String = table.get(0);
+        let rows = format!("SELECT coalesce(string_agg(t::text, E'\\n'), '') FROM {table} t");
+        dump.push_str(&one::<String>(sql, &rows).await);
+        dump.push('\n');
+    }
+    dump
+}
+
+/// Every value of every column that could be a credential, or the hash of one: texts and ids as they are, bytes in both
+/// of the usual spellings.
+pub async fn values(sql: &Client) -> BTreeSet<String> {
+    let columns = "SELECT table_name::text, column_name::text, data_type::text FROM information_schema.columns
+                   WHERE table_schema = 'public' AND data_type IN ('text', 'bytea', 'uuid')";
+    let mut values = BTreeSet::new();
+    for column in sql.query(columns, &[]).await.expect("the catalogue can be read") {
+        let [table, column, kind]: [String; 3] = [column.get(0), column.get(1), column.get(2)];
+        let spellings = match kind.as_str() {
+            "bytea" => vec![format!("encode({column}, 'hex')"), format!("encode({column}, 'base64')")],
+            _ => vec![format!("{column}::text")],
+        };
+        for shown in spellings {
+            let query = format!("SELECT DISTINCT {shown} FROM {table} WHERE {column} IS NOT NULL");
+            let rows = sql.query(&query, &[]).await.unwrap_or_else(|error| panic!("{query}: {error:?}"));
+            values.extend(rows.iter().map(|row| row.get::<_, String>(0)));
+        }
+    }
+    values
 }

@@ -13,12 +13,13 @@ pub struct Logs(Arc<Mutex<Vec<u8>>>);
 impl Logs {
     /// Captures all levels from now on. Call it before the server starts, once in a process.
     pub fn capture() -> Self {
+        Self::capture_from(tracing::Level::TRACE)
+    }
+
+    /// The same, of this level and above.
+    pub fn capture_from(level: tracing::Level) -> Self {
         let logs = Self::default();
-        tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            .with_writer(logs.clone())
-            .init();
+        tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(logs.clone()).init();
         logs
     }
 

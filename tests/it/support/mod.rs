@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod app;
 pub mod authority;
 pub mod caller;
+pub mod canaries;
 pub mod codec;
 pub mod contract;
 pub mod database;

@@ -123,6 +123,10 @@ fn allow(term: &Term, ops: &[Op]) -> Result<(), Problem> {
 }
 
 fn text(term: &Term, longest: usize) -> Result<String, Problem> {
+    if term.literal.contains('\0') {
+        // The database has no such character, not even to compare with.
+        return Err(Problem::at(term.literal_place, "The character NUL is in no text. Leave it out."));
+    }
     let length = term.literal.chars().count();
     if length <= longest {
         return Ok(term.literal.clone());
