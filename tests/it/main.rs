@@ -14,6 +14,7 @@ mod audit;
 mod auth;
 mod aws_plans;
 mod business_units;
+mod command_engine;
 mod connections;
 mod contract;
 mod device_login;

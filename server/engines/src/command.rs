@@ -60,11 +60,12 @@ pub struct CommandConfig {
 impl CommandConfig {
     /// A system's usual `PATH`, no limits.
     pub fn new(supervisor: SupervisorCommand) -> Self {
-        Self {
-            path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
-            supervisor,
-            confinement: Confinement::default(),
-        }
+        Self { path: Self::usual_path().to_owned(), supervisor, confinement: Confinement::default() }
+    }
+
+    /// The `PATH` of engines where nobody gives another.
+    pub const fn usual_path() -> &'static str {
+        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     }
 }
 
@@ -121,7 +122,7 @@ impl Command {
         let at_hand = self.prepare(job, &log)?;
         let backend = Backend::new(&job.state).map_err(|error| error.at(Step::Init))?;
         log.begin(Step::Init, percent::INIT, "Reading the state");
-        let lock = backend.lock("plan").await.map_err(|error| error.at(Step::Plan))?;
+        let lock = at_hand.run.heed(Step::Plan, backend.lock("plan")).await?;
         let planned = at_hand.plan(&backend).await;
         release(&backend, lock, &log, Step::Plan).await;
         let saved = planned?;
@@ -157,7 +158,7 @@ impl Command {
         let PlanFile { saved, .. } = at_hand.read_plan(plan).map_err(|error| error.at(Step::Init))?;
         let backend = Backend::new(&job.state).map_err(|error| error.at(Step::Init))?;
         log.begin(Step::Init, percent::INIT, "Reading the state");
-        let lock = backend.lock("apply").await.map_err(|error| error.at(Step::Apply))?;
+        let lock = at_hand.run.heed(Step::Apply, backend.lock("apply")).await?;
         let applied = at_hand.apply(&backend, &lock, &saved).await;
         release(&backend, lock, &log, Step::Apply).await;
         let applied = applied.map_err(|error| error.at(Step::Apply))?;
@@ -168,7 +169,7 @@ impl Command {
 
 impl Prepared<'_> {
     async fn plan(&self, backend: &Backend) -> Result<SavedPlan, EngineError> {
-        let state = backend.read().await.map_err(|error| error.at(Step::Init))?;
+        let state = self.run.heed(Step::Init, backend.read()).await?;
         let operation = self.job.operation;
         let files = self.workdir.for_plan(&self.job.inputs, &state);
         files.map_err(|error| EngineError::io("fill the job's directory", &error).at(Step::Setup))?;
@@ -195,7 +196,7 @@ impl Prepared<'_> {
     }
 
     async fn apply(&self, backend: &Backend, lock: &Lock, saved: &SavedPlan) -> Result<Applied, EngineError> {
-        let before = backend.read().await?;
+        let before = self.run.heed(Step::Apply, backend.read()).await?;
         if before.base() != saved.base {
             let message = "Saved plan is stale: the workspace state has changed since it was made.";
             return Err(EngineError::new(ErrorClass::Conflict, message).suggest("Plan the request again."));

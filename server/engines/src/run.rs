@@ -127,6 +127,25 @@ impl Run<'_> {
         self.judge(what, exit, is_late, &ears.tail()).map_err(|error| error.at(step))
     }
 
+    /// Waits for something that is no program, for as long as the job may go on.
+    pub(crate) async fn heed<T: Send>(
+        &self,
+        step: Step,
+        work: impl Future<Output = Result<T, EngineError>> + Send,
+    ) -> Result<T, EngineError> {
+        tokio::select! {
+            done = work => done.map_err(|error| error.at(step)),
+            () = self.job.cancel.cancelled() => {
+                let exit = Exit::without_process(EndReason::Cancelled, "cancelled before it began");
+                Err(cancelled(exit).at(step))
+            }
+            () = sleep_until(self.job.started + self.job.timeouts.soft) => {
+                let exit = Exit::without_process(EndReason::Timeout, "the time was over before it began");
+                Err(self.timed_out(exit).at(step))
+            }
+        }
+    }
+
     async fn start(&self, what: &Launch, hard_limit: Instant) -> io::Result<Supervised> {
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let sandbox = self.confinement.sandbox.as_ref();
