@@ -30,8 +30,8 @@ use serde_json::Value;
 
 use crate::confine::Confinement;
 use crate::engine::{
-    Applied, AppliedResource, Detected, Engine, EngineKind, Flavour, Inspected, JobContext, LogLevel, Operation, Output,
-    Planned, ResourceAction, Sink, Step,
+    Applied, AppliedResource, Detected, Engine, EngineKind, Flavour, Inspected, JobContext, LogLevel, Operation,
+    Output, Planned, ResourceAction, Sink, Step,
 };
 use crate::error::{EngineError, ErrorClass};
 use crate::narrator::Narrator;
@@ -316,8 +316,9 @@ const fn operation_word(operation: Operation) -> &'static str {
 
 /// An error of a template whose program does not keep to the interface.
 fn unfit(message: impl Into<String>) -> EngineError {
-    EngineError::new(ErrorClass::Engine, message)
-        .suggest("Correct the template's program and publish a new version: templates/README.md says what it gives back.")
+    EngineError::new(ErrorClass::Engine, message).suggest(
+        "Correct the template's program and publish a new version: templates/README.md says what it gives back.",
+    )
 }
 
 impl Engine for Command {

@@ -117,7 +117,10 @@ impl Confinement {
             }
             Limit::Cpu => {
                 let most = self.limits.cpu_seconds.unwrap_or_default();
-                (format!("The engine needed more than {most} seconds of processor time and was stopped."), "CPU_SECONDS")
+                (
+                    format!("The engine needed more than {most} seconds of processor time and was stopped."),
+                    "CPU_SECONDS",
+                )
             }
             Limit::FileSize => {
                 let most = mib(self.limits.file_bytes);
@@ -137,7 +140,9 @@ mod tests {
     fn a_runner_says_how_its_engines_are_confined() {
         let confinement = Confinement { limits: Limits::usual(), ..Confinement::default() };
         let text = confinement.describe("there is none");
-        assert!(text.starts_with("Engines are limited by resource limits, since there is none: 4096 MiB of memory, 1024"));
+        assert!(
+            text.starts_with("Engines are limited by resource limits, since there is none: 4096 MiB of memory, 1024")
+        );
         assert!(text.contains("without a sandbox"), "{text}");
         let cgroup = Confinement { cgroup: Some("/sys/fs/cgroup/x".into()), ..confinement };
         assert!(cgroup.describe("").contains("a cgroup each, in /sys/fs/cgroup/x"));

@@ -22,11 +22,11 @@ use std::path::{Path, PathBuf};
 use futures::future::{BoxFuture, try_join};
 use serde_json::Value;
 
+use crate::confine::Confinement;
 use crate::engine::{
     Applied, Detected, Engine, EngineKind, Flavour, Inspected, JobContext, Operation, Planned, Sink, Step, TEMPLATE_DIR,
 };
 use crate::error::{EngineError, ErrorClass};
-use crate::confine::Confinement;
 use crate::narrator::Narrator;
 use crate::run::Run;
 use crate::supervisor::SupervisorCommand;
@@ -88,9 +88,8 @@ impl Terraform {
     }
 
     fn binary(&self) -> Result<PathBuf, EngineError> {
-        let in_path = |name: &str| {
-            self.config.path.split(':').map(|dir| Path::new(dir).join(name)).find(|path| path.is_file())
-        };
+        let in_path =
+            |name: &str| self.config.path.split(':').map(|dir| Path::new(dir).join(name)).find(|path| path.is_file());
         let found = match &self.config.binary {
             Some(binary) => binary.is_file().then(|| binary.clone()),
             None => in_path("terraform").or_else(|| in_path("tofu")),
@@ -100,7 +99,9 @@ impl Terraform {
                 ErrorClass::Engine,
                 "terraform was not found: install it or set FLAGSTONE_TERRAFORM to its path.",
             )
-            .suggest("Install Terraform or OpenTofu on the runner, or set FLAGSTONE_TERRAFORM to the path of its binary.")
+            .suggest(
+                "Install Terraform or OpenTofu on the runner, or set FLAGSTONE_TERRAFORM to the path of its binary.",
+            )
         })
     }
 

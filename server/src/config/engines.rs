@@ -74,7 +74,8 @@ mod tests {
     #[test]
     fn what_nobody_says_is_the_usual_and_0_is_no_limit() {
         assert_eq!(Program::parse_from(["program"]).engines.limits(), Limits::usual());
-        let none = ["memory-mib", "processes", "open-files", "cpu-seconds", "file-mib"].map(|name| format!("--runner-{name}=0"));
+        let none = ["memory-mib", "processes", "open-files", "cpu-seconds", "file-mib"]
+            .map(|name| format!("--runner-{name}=0"));
         assert!(Program::parse_from(std::iter::once("program".to_owned()).chain(none)).engines.limits().is_none());
         let small = Program::parse_from(["program", "--runner-memory-mib=1"]).engines.limits();
         assert_eq!(small.memory_bytes, Some(MIN_BYTES));

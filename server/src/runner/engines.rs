@@ -100,8 +100,7 @@ mod tests {
     fn every_engine_is_found_by_its_name_on_the_wire() {
         let config = RunnerConfig { supervisor: Some("/no/such/program".into()), ..RunnerConfig::default() };
         let engines = Engines::new(&config, &Confinement::default()).unwrap();
-        for (name, kind) in
-            [(pb::Engine::Terraform, EngineKind::Terraform), (pb::Engine::Command, EngineKind::Command)]
+        for (name, kind) in [(pb::Engine::Terraform, EngineKind::Terraform), (pb::Engine::Command, EngineKind::Command)]
         {
             assert_eq!(engines.get(name).map(Engine::kind).unwrap(), kind);
         }

@@ -34,7 +34,8 @@ impl Command {
         let mut members = match (fields.raw(KEY), required) {
             (None, false) => return None,
             (None, true) => {
-                fields.add(KEY, "The engine COMMAND needs this: the programs `plan` and `apply`, each a list of words.");
+                fields
+                    .add(KEY, "The engine COMMAND needs this: the programs `plan` and `apply`, each a list of words.");
                 return None;
             }
             (Some(_), false) => {
@@ -43,7 +44,10 @@ impl Command {
             }
             (Some(Value::Object(members)), true) => members,
             (Some(_), true) => {
-                fields.add(KEY, "Give a mapping with the keys `plan` and `apply`, and `destroy` if it is another program.");
+                fields.add(
+                    KEY,
+                    "Give a mapping with the keys `plan` and `apply`, and `destroy` if it is another program.",
+                );
                 return None;
             }
         };
@@ -65,7 +69,10 @@ impl Command {
             }
         });
         for key in members.keys() {
-            fields.add(&format!("{KEY}.{}", crate::words::Excerpt(key)), "There is no such part: `plan`, `apply`, `destroy`.");
+            fields.add(
+                &format!("{KEY}.{}", crate::words::Excerpt(key)),
+                "There is no such part: `plan`, `apply`, `destroy`.",
+            );
         }
         let [plan, apply, destroy] = parts;
         Some(Self { plan: plan?, apply: apply?, destroy: destroy? })
@@ -99,5 +106,9 @@ fn words(value: &Value) -> Result<Vec<String>, String> {
     }
     let path = file(program).unwrap_or(program);
     let inside = path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-    if inside { Ok(words) } else { Err("The program is a file in the template's directory, or a name without a slash.".to_owned()) }
+    if inside {
+        Ok(words)
+    } else {
+        Err("The program is a file in the template's directory, or a name without a slash.".to_owned())
+    }
 }

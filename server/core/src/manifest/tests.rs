@@ -283,7 +283,8 @@ fn faults_of_a_command_are_told() {
         (&too_many, "command.plan", "At most 64"),
     ] {
         let found = faults(&with_command(command));
-        let told = found.iter().any(|(told, message)| told == &format!("template.yaml: {field}") && message.contains(part));
+        let told =
+            found.iter().any(|(told, message)| told == &format!("template.yaml: {field}") && message.contains(part));
         assert!(told, "{command}: {found:?}");
     }
     let found = faults(&format!("{MINIMAL}command: {{plan: [a], apply: [b]}}\n"));

@@ -113,7 +113,8 @@ impl Changes {
             return Err(unfit(format!("The program's plan has {} bytes; at most {MAX_PLAN} are taken.", bytes.len())));
         }
         let refuse = |why: String| unfit(format!("The program's plan is refused: {why}."));
-        let mut value: Value = serde_json::from_slice(bytes).map_err(|error| refuse(format!("it is no JSON: {error}")))?;
+        let mut value: Value =
+            serde_json::from_slice(bytes).map_err(|error| refuse(format!("it is no JSON: {error}")))?;
         // From the bytes again, since then serde says the line.
         let document: Document = serde_json::from_slice(bytes).map_err(|error| refuse(error.to_string()))?;
         check(&document, operation, state).map_err(refuse)?;
@@ -168,8 +169,12 @@ impl Changes {
         let mut expected = before.clone();
         for doing in self.doings() {
             match doing.actions.as_slice() {
-                ["create"] => drop(expected.insert(doing.address.to_owned())),
-                ["delete"] => drop(expected.remove(doing.address)),
+                ["create"] => {
+                    expected.insert(doing.address.to_owned());
+                }
+                ["delete"] => {
+                    expected.remove(doing.address);
+                }
                 _ => {}
             }
         }

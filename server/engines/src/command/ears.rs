@@ -28,8 +28,17 @@ const MAX_TAIL: usize = 4096;
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Told {
-    Progress { current: u32, total: u32, message: String },
-    Error { class: String, message: String, #[serde(default)] suggestion: String },
+    Progress {
+        current: u32,
+        total: u32,
+        message: String,
+    },
+    Error {
+        class: String,
+        message: String,
+        #[serde(default)]
+        suggestion: String,
+    },
 }
 
 /// Listens to one run.

@@ -57,8 +57,9 @@ async fn attempt(
     };
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
     let request = request(method, &uri, credential, body)?;
-    let stream =
-        TcpStream::connect((host.as_str(), uri.port_u16().unwrap_or(usual))).await.map_err(|error| error.to_string())?;
+    let stream = TcpStream::connect((host.as_str(), uri.port_u16().unwrap_or(usual)))
+        .await
+        .map_err(|error| error.to_string())?;
     if !encrypted {
         return talk(stream, request, limit).await;
     }

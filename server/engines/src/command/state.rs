@@ -76,8 +76,7 @@ impl State {
         }
         let mut members: Map<String, Value> =
             serde_json::from_slice(written).map_err(|error| refuse(format!("it is no JSON object: {error}")))?;
-        let lineage =
-            if base.lineage.is_empty() { Uuid::new_v4().to_string() } else { base.lineage.clone() };
+        let lineage = if base.lineage.is_empty() { Uuid::new_v4().to_string() } else { base.lineage.clone() };
         members.insert("version".to_owned(), json!(VERSION));
         members.insert("engine".to_owned(), json!(EngineKind::Command.as_str()));
         members.insert("lineage".to_owned(), json!(lineage));
@@ -169,7 +168,8 @@ pub(super) struct Backend {
 impl Backend {
     /// The backend of a job.
     pub(super) fn new(backend: &StateBackend) -> Result<Self, EngineError> {
-        let method = |name: &[u8]| Method::from_bytes(name).map_err(|_| failed("it has methods that HTTP does not allow"));
+        let method =
+            |name: &[u8]| Method::from_bytes(name).map_err(|_| failed("it has methods that HTTP does not allow"));
         Ok(Self {
             address: backend.address.clone(),
             lock_address: backend.lock_address.clone(),
@@ -306,7 +306,10 @@ mod tests {
             (r#"{"resources": [{"type": "a", "name": "b"}]}"#, "mode"),
             (r#"{"resources": [{"mode": "managed", "type": "a", "name": "b"}]}"#, "instances"),
             (r#"{"resources": [{"mode": "managed", "type": "a", "name": "b", "instances": [{}, {}]}]}"#, "twice"),
-            (r#"{"resources": [{"mode": "managed", "type": "a", "name": "b", "instances": [{"index_key": []}]}]}"#, "index"),
+            (
+                r#"{"resources": [{"mode": "managed", "type": "a", "name": "b", "instances": [{"index_key": []}]}]}"#,
+                "index",
+            ),
         ] {
             let error = State::following(&Base::default(), text.as_bytes(), &Value::Null).unwrap_err();
             assert!(error.message.contains(part), "{text}: {error}");

@@ -58,7 +58,8 @@ fn is_delegated(dir: &Path) -> bool {
 /// Enables the controllers for children, and tries whether a child can be made.
 fn make_ready(dir: &Path) -> Result<(), String> {
     let words = |file: &str| fs::read_to_string(dir.join(file)).unwrap_or_default();
-    let has = |text: &str| CONTROLLERS.iter().all(|controller| text.split_ascii_whitespace().any(|it| it == *controller));
+    let has =
+        |text: &str| CONTROLLERS.iter().all(|controller| text.split_ascii_whitespace().any(|it| it == *controller));
     if !has(&words("cgroup.controllers")) {
         return Err("has no controllers of memory and processes".to_owned());
     }
@@ -151,7 +152,8 @@ mod tests {
 
     #[test]
     fn finds_the_mount_among_others() {
-        let lines = ["cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0", "cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0"];
+        let lines =
+            ["cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0", "cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0"];
         assert_eq!(lines.into_iter().find_map(mount_of_cgroups), Some(PathBuf::from("/sys/fs/cgroup/unified")));
     }
 

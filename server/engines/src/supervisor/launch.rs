@@ -104,7 +104,8 @@ fn threads_of_user() -> u64 {
     let threads = entries.flatten().filter_map(|entry| {
         entry.file_name().to_str()?.parse::<u32>().ok()?;
         let status = fs::read_to_string(entry.path().join("status")).ok()?;
-        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.split_ascii_whitespace().next());
+        let field =
+            |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.split_ascii_whitespace().next());
         (field("Uid:")?.parse() == Ok(own)).then_some(())?;
         field("Threads:")?.parse::<u64>().ok()
     });

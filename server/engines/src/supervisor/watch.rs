@@ -5,7 +5,7 @@ use std::io::{self, Read, Stdin};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -68,8 +68,9 @@ pub fn main() -> ExitCode {
         }
     };
     let outlet = Arc::new(Mutex::new(Outlet::new(runner, spec.control_dir.join(SPILL_FILE))));
-    let not_started =
-        |why: &str| Exit::without_process(EndReason::NotStarted, format!("{} did not start: {why}", spec.program.display()));
+    let not_started = |why: &str| {
+        Exit::without_process(EndReason::NotStarted, format!("{} did not start: {why}", spec.program.display()))
+    };
     let mut exit = match supervise(&spec, input, &outlet) {
         Ok(exit) => exit,
         Err(error) => {

@@ -393,7 +393,8 @@ async fn the_environment_is_what_was_allowed(subject: Subject, test: &str) {
     let names = fs::read_to_string(&file).unwrap();
     let names: BTreeSet<&str> = names.lines().collect();
     assert!(names.contains("AWS_REGION") && names.contains("SECRET"), "{names:?}");
-    let usual = ["AWS_REGION", "CHECKPOINT_DISABLE", "HOME", "LANG", "OLDPWD", "PATH", "PWD", "SECRET", "SHLVL", "TMPDIR", "_"];
+    let usual =
+        ["AWS_REGION", "CHECKPOINT_DISABLE", "HOME", "LANG", "OLDPWD", "PATH", "PWD", "SECRET", "SHLVL", "TMPDIR", "_"];
     let of_engines = ["FLAGSTONE_", "TF_", "PYTHONDONTWRITEBYTECODE"];
     let surplus: Vec<_> = names
         .iter()

@@ -13,9 +13,7 @@ use std::time::Duration;
 
 use flagstone_engines::command::{Command, CommandConfig};
 use flagstone_engines::confine::Confinement;
-use flagstone_engines::engine::{
-    Engine, JobContext, LogLine, Operation, Progress, SecretValue, Sink, Timeouts,
-};
+use flagstone_engines::engine::{Engine, JobContext, LogLine, Operation, Progress, SecretValue, Sink, Timeouts};
 use flagstone_engines::terraform::{Terraform, TerraformConfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
