@@ -362,7 +362,7 @@ pub trait Engine: Send + Sync {
         sink: &'a dyn Sink,
     ) -> BoxFuture<'a, Result<Inspected, EngineError>>;
 
-    /// Carries out exactly the saved plan. To be called once for a plan file: a second call may do everything twice.
+    /// Carries out exactly the saved plan, which lies in the job's directory: in a sandbox nothing else is seen. To be called once for a plan file: a second call may do everything twice.
     fn apply<'a>(
         &'a self,
         job: &'a JobContext,

@@ -9,9 +9,9 @@ const KEY: &str = "command";
 const PARTS: [&str; 3] = ["plan", "apply", "destroy"];
 
 /// Most words of one command line, the program included.
-pub const MAX_WORDS: usize = 64;
+const MAX_WORDS: usize = 64;
 /// Longest word, in bytes.
-pub const MAX_WORD: usize = 4096;
+const MAX_WORD: usize = 4096;
 
 /// What runs for each part of a job: a program and its arguments, without a shell between. A program with a slash is a
 /// file of the template, for instance `./run.sh`; one without is searched in the runner's PATH, for instance `python3`.

@@ -76,7 +76,8 @@ impl Workdir {
         let programs = manifest
             .command
             .ok_or_else(|| refuse("The template is none of the engine COMMAND: it names no programs.".to_owned()))?;
-        match programs.files().find(|file| !self.template.join(file).is_file()) {
+        let absent = programs.files().find(|file| !self.template.join(file).is_file()).map(ToOwned::to_owned);
+        match absent {
             Some(file) => Err(refuse(format!("The template holds no file {file}, which it names as its program."))),
             None => Ok(programs),
         }

@@ -277,7 +277,7 @@ impl Bench {
             env: BTreeMap::from([("AWS_REGION".to_owned(), "eu-central-1".to_owned())]),
             secrets: vec![SecretValue::new(SECRET)],
             timeouts: Timeouts {
-                interrupt: Duration::from_secs(5),
+                interrupt: Duration::from_secs(20),
                 terminate: Duration::from_millis(500),
                 ..Timeouts::default()
             },

@@ -47,6 +47,8 @@ def plan():
     for name in ["path", "token"]:
         old = (state.get("outputs") or {}).get(name, {}).get("value")
         new = None if destroys else inputs[name]
+        if old is None and new is None:
+            continue
         outputs[name] = {"actions": [action(old, new)], "before": old, "after": new, "after_unknown": False,
                          "before_sensitive": name == "token", "after_sensitive": name == "token"}
     write("FLAGSTONE_PLAN_FILE",
