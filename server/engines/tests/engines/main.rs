@@ -8,6 +8,7 @@ mod state_server;
 mod subject;
 mod supervisor;
 mod terraform;
+mod tofu;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
