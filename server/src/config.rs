@@ -1,6 +1,7 @@
 //! What one server process is told from outside: read once, checked as a whole, then passed on by value. The
 //! environment is read nowhere else, and tests build a [`Config`] directly.
 
+mod engines;
 mod environment;
 
 pub use environment::{LogFormat, Secrets, Settings, load};
@@ -11,6 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use flagstone_engines::confine::Limits;
 use ipnet::IpNet;
 use zeroize::Zeroizing;
 
@@ -189,19 +191,34 @@ impl Default for JobConfig {
 pub struct RunnerConfig {
     /// Jobs at a time; 0 starts no runner.
     pub capacity: u32,
-    /// The Terraform program; searched in PATH where absent.
+    /// The Terraform or OpenTofu program; searched in PATH where absent.
     pub terraform: Option<PathBuf>,
     /// A directory in the layout of `terraform providers mirror`; with it no registry is asked.
     pub terraform_mirror: Option<PathBuf>,
     /// What engines see of the environment, beside what they need to run.
     pub environment: BTreeMap<String, String>,
+    /// How much one run of an engine may take.
+    pub limits: Limits,
+    /// A cgroup in which groups may be made; one that was delegated to this process where absent.
+    pub cgroup: Option<PathBuf>,
+    /// Whether engines run in a sandbox, where `bwrap` is installed.
+    pub sandbox: bool,
     /// The program that supervises engines, called with `supervise`; this one where absent.
     pub supervisor: Option<PathBuf>,
 }
 
 impl Default for RunnerConfig {
     fn default() -> Self {
-        Self { capacity: 2, terraform: None, terraform_mirror: None, environment: BTreeMap::new(), supervisor: None }
+        Self {
+            capacity: 2,
+            terraform: None,
+            terraform_mirror: None,
+            environment: BTreeMap::new(),
+            limits: Limits::usual(),
+            cgroup: None,
+            sandbox: false,
+            supervisor: None,
+        }
     }
 }
 

@@ -85,6 +85,7 @@ async fn examine(settings: &Settings, mode: Mode, secrets: Secrets) -> Vec<Findi
         Finding { what: "terraform", verdict: terraform(&config).await },
         Finding { what: "provider mirror", verdict: mirror(&config) },
         Finding { what: "supervisor", verdict: supervisor() },
+        Finding { what: "limits", verdict: limits(&config) },
         Finding { what: "HTTPS", verdict: https(&config) },
     ]);
     findings
@@ -186,7 +187,7 @@ async fn terraform(config: &Config) -> Verdict {
     };
     terraform.binary.clone_from(&config.runner.terraform);
     match Terraform::new(terraform).detect().await {
-        Ok(found) => Found(format!("{} in {}", found.version, found.binary.display())),
+        Ok(found) => Found(format!("{found} in {}", found.binary.display())),
         Err(error) => Missing(format!("{error} Without it every plan fails.")),
     }
 }
@@ -209,6 +210,12 @@ fn supervisor() -> Verdict {
         Ok(command) => Missing(format!("{} is not there: is /proc mounted?", command.program.display())),
         Err(error) => Missing(format!("the program cannot find itself: {error}.")),
     }
+}
+
+fn limits(config: &Config) -> Verdict {
+    let (confinement, told) = crate::runner::confine(&config.runner, &config.data_dir);
+    let is_lacking = config.runner.sandbox && confinement.sandbox.is_none();
+    if is_lacking { Advice(told) } else { Found(told) }
 }
 
 fn https(config: &Config) -> Verdict {

@@ -41,7 +41,11 @@ enum Command {
     },
     /// Runs one engine for a runner; not for people
     #[command(hide = true)]
-    Supervise,
+    Supervise {
+        /// What the supervisor gives itself when it becomes the engine
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        launch: Vec<std::ffi::OsString>,
+    },
     /// Prints the version
     Version,
 }
@@ -49,7 +53,7 @@ enum Command {
 /// Runs what the command line says.
 pub fn run() -> ExitCode {
     let command = Program::parse().command;
-    if matches!(command, Command::Supervise) {
+    if matches!(command, Command::Supervise { .. }) {
         // Without runtime and threads: it is started for every engine.
         return flagstone_engines::supervisor::main();
     }
@@ -73,7 +77,7 @@ async fn execute(command: Command) -> ExitCode {
             doctor::run(&settings, if dev { Mode::Development } else { Mode::Production }).await
         }
         Command::Migrate { revert } => migrate(revert).await,
-        Command::Version | Command::Supervise => {
+        Command::Version | Command::Supervise { .. } => {
             say(env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
@@ -169,5 +173,12 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Program::command().debug_assert();
+    }
+
+    #[test]
+    fn a_supervisor_gives_itself_whatever_an_engine_is_given() {
+        let words = ["flagstone-server", "supervise", "--launch", "{}", "/bin/engine", "--help", "-x", "--", "version"];
+        let Command::Supervise { launch } = Program::parse_from(words).command else { panic!("another command") };
+        assert_eq!(launch.len(), words.len() - 2);
     }
 }

@@ -138,7 +138,11 @@ fn package(directory: String, files: &Files) -> Result<Package, String> {
         if faults.is_empty() { error.message } else { faults.join(" ") }
     })?;
     let guide = text(&manifest.guide)?;
-    text(&manifest.entrypoint)?;
+    let mut run: Vec<&str> = vec![&manifest.entrypoint];
+    run.extend(manifest.command.iter().flat_map(flagstone_core::manifest::Command::files));
+    if let Some(absent) = run.into_iter().find(|name| !files.contains_key(*name)) {
+        return Err(format!("{directory} has no file {absent}, which its manifest names."));
+    }
     let tar = pack(files).map_err(|error| format!("{directory} cannot be packed: {error}."))?;
     Ok(Package { directory, manifest, guide, tar })
 }
@@ -238,6 +242,25 @@ mod tests {
         assert_eq!(faults.len(), 2);
         assert!(faults[0].contains("broken/template.yaml") && faults[1].contains("empty"), "{faults:?}");
         assert!(read(Some(&dir.path().join("absent"))).unwrap_err()[0].contains("absent"));
+    }
+
+    #[test]
+    fn a_command_template_holds_the_programs_that_it_names() {
+        let files = |command: &str| {
+            let manifest = format!(
+                "id: x\nname: X\nversion: 1.0.0\ndescription: X.\ncategory: X\nprovider: NONE\nengine: COMMAND\n\
+                 kind: ACTION\nentrypoint: run.bin\ninputs: {{type: object}}\ncommand: {command}\n"
+            );
+            Files::from([
+                (MANIFEST.into(), manifest.into_bytes()),
+                ("GUIDE.md".into(), b"#".to_vec()),
+                ("run.bin".into(), vec![0xff]),
+            ])
+        };
+        let good = package("x".into(), &files("{plan: [./run.bin], apply: [sh, -c, ls]}")).unwrap();
+        assert_eq!(good.manifest.engine.as_str(), "COMMAND");
+        let fault = package("x".into(), &files("{plan: [./run.bin], apply: [bin/apply]}")).unwrap_err();
+        assert!(fault.contains("no file bin/apply"), "{fault}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod audit;
 mod auth;
 mod aws_plans;
 mod business_units;
+mod command_engine;
 mod connections;
 mod contract;
 mod deployments;

@@ -1,6 +1,7 @@
 //! Template manifests: `template.yaml`, what an author says about a template. Read once, when a version is loaded; all
 //! faults are told at once, with the line where that is known.
 
+mod command;
 mod fields;
 mod lines;
 mod order;
@@ -8,6 +9,7 @@ mod order;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use self::command::{Command, file as command_file};
 use self::fields::Fields;
 use crate::access::PermissionPattern;
 use crate::error::{Error, FieldViolation, Kind, Reason};
@@ -39,7 +41,10 @@ words! {
 words! {
     /// What runs a template.
     pub enum Engine: "engine" {
+        /// Terraform, or OpenTofu where a runner has that.
         Terraform = "TERRAFORM",
+        /// Programs that the template brings along.
+        Command = "COMMAND",
     }
 }
 
@@ -74,6 +79,9 @@ pub struct Manifest {
     pub estimated_duration_seconds: Option<u32>,
     /// The file that the engine starts with, relative to the template's directory.
     pub entrypoint: String,
+    /// What is run; of the engine COMMAND alone, which always has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Command>,
     /// JSON Schema of the inputs; [`InputSchema`] compiles it. Each property says as `x-order` which place it has in the
     /// manifest, and so in the form.
     pub inputs: Value,
@@ -121,7 +129,9 @@ impl Manifest {
         let icon = fields.text("icon", 100, false).filter(|icon| !icon.is_empty());
         let recommended = fields.switch("recommended");
         let estimate = fields.seconds("estimated_duration_seconds", MAX_TIMEOUT_SECONDS);
-        let entrypoint = fields.file("entrypoint", ".tf");
+        let is_command = engine == Some(Engine::Command);
+        let entrypoint = fields.file("entrypoint", if is_command { "" } else { ".tf" });
+        let command = Command::read(fields, is_command);
         let inputs = fields.schema("inputs", true);
         let outputs = fields.schema("outputs", false);
         let ui = fields.object("ui");
@@ -155,6 +165,7 @@ impl Manifest {
             recommended,
             estimated_duration_seconds: estimate,
             entrypoint: entrypoint?,
+            command: if is_command { Some(command?) } else { None },
             inputs: inputs?,
             outputs: outputs.unwrap_or_else(|| json!({"type": "object"})),
             ui: ui.unwrap_or_else(|| json!({})),

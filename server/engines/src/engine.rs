@@ -236,12 +236,43 @@ impl JobContext {
 /// Name of the template's directory within the job's.
 pub const TEMPLATE_DIR: &str = "template";
 
+/// Which of several programs that do the same an engine drives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    Terraform,
+    OpenTofu,
+    /// The engine is part of the runner.
+    BuiltIn,
+}
+
+impl Flavour {
+    /// What its makers call it; nothing for what is built in.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Terraform => "Terraform",
+            Self::OpenTofu => "OpenTofu",
+            Self::BuiltIn => "",
+        }
+    }
+}
+
 /// What [`Engine::detect`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detected {
     pub binary: PathBuf,
     /// For instance `1.11.4`.
     pub version: String,
+    pub flavour: Flavour,
+}
+
+impl fmt::Display for Detected {
+    /// For instance `OpenTofu 1.9.0`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.flavour.as_str() {
+            "" => f.write_str(&self.version),
+            name => write!(f, "{name} {}", self.version),
+        }
+    }
 }
 
 /// A plan and the file that carries it.
@@ -331,7 +362,7 @@ pub trait Engine: Send + Sync {
         sink: &'a dyn Sink,
     ) -> BoxFuture<'a, Result<Inspected, EngineError>>;
 
-    /// Carries out exactly the saved plan. To be called once for a plan file: a second call may do everything twice.
+    /// Carries out exactly the saved plan, which lies in the job's directory: in a sandbox nothing else is seen. To be called once for a plan file: a second call may do everything twice.
     fn apply<'a>(
         &'a self,
         job: &'a JobContext,

@@ -93,7 +93,61 @@ mod tests {
         assert!(!format!("{:?}", SecretValue::new("hunter2")).contains("hunter2"));
     }
 
+    /// The forms that a secret must not come out in, whatever stands around it: as it is, in base64 however the bytes
+    /// before shift it, in a URL, in JSON, and in JSON inside of JSON.
+    fn disguised(secret: &str, form: usize, shift: usize) -> Vec<u8> {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+        let shifted = format!("{}{secret}", &"><>"[..shift]);
+        let json = |text: &str| serde_json::Value::from(text).to_string();
+        let text = match form {
+            0 => secret.to_owned(),
+            1 => STANDARD.encode(&shifted),
+            2 => URL_SAFE_NO_PAD.encode(&shifted),
+            3 => percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string(),
+            4 => json(secret),
+            _ => json(&json(secret)),
+        };
+        text.into_bytes()
+    }
+
+    /// What must not be in the output: all that is certain of a secret's form. Characters of base64 that also hold bits of
+    /// the bytes around are not.
+    fn telling(disguise: &[u8], form: usize, shift: usize, length: usize) -> &[u8] {
+        match form {
+            1 | 2 => &disguise[(shift * 8).div_ceil(6)..(shift + length) * 8 / 6],
+            4 => &disguise[1..disguise.len() - 1],
+            5 => &disguise[3..disguise.len() - 3],
+            _ => disguise,
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_secret_is_masked_in_every_form_wherever_the_stream_is_cut(
+            secret in "[a-zA-Z0-9@/+ \"\\\\<>&=é-]{8,40}",
+            (form, shift) in (0..6_usize, 0..3_usize),
+            before in "[ -~]{0,30}",
+            after in "[ -~]{0,30}",
+            at in any::<prop::sample::Index>(),
+            again in any::<prop::sample::Index>(),
+        ) {
+            prop_assume!(secret.trim_ascii() == secret && secret.len() >= 8);
+            let disguise = disguised(&secret, form, shift);
+            let hidden = telling(&disguise, form, shift, secret.len());
+            let stream = [before.as_bytes(), &disguise, after.as_bytes()].concat();
+            let mut cuts = [at.index(stream.len() + 1), again.index(stream.len() + 1)];
+            cuts.sort_unstable();
+            let mut masker = secrets(&[&secret]).masker();
+            let mut output = Vec::new();
+            for chunk in [&stream[..cuts[0]], &stream[cuts[0]..cuts[1]], &stream[cuts[1]..]] {
+                masker.push(chunk, &mut output);
+            }
+            masker.finish(&mut output);
+            let shown = output.windows(hidden.len()).any(|window| window == hidden);
+            prop_assert!(!shown, "form {form}: {}", String::from_utf8_lossy(&output));
+        }
+
         #[test]
         fn without_secrets_the_output_is_the_input(
             input in proptest::collection::vec(any::<u8>(), 0..2000), cuts in proptest::collection::vec(1..50_usize, 0..50),

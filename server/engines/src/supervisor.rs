@@ -9,11 +9,14 @@
 //! - [`Supervised`]: the side of the runner, async.
 //! - `watch`: the side of the supervisor, synchronous, a few threads and no runtime: one runs beside every engine.
 //! - [`recover`], [`wait_gone`]: how a restarted runner finds out what became of an engine.
+//! - `launch`: the moment between the supervisor and the engine, in which the engine's process limits itself.
 //! - `process`: process groups, descendants, start times.
 //!
 //! Linux is the platform that counts: elsewhere processes that leave the engine's process group are not found.
 
 mod client;
+mod launch;
+mod memory;
 mod process;
 pub mod protocol;
 mod recover;
@@ -31,5 +34,7 @@ pub const CONTROL_DIR: &str = "control";
 pub(crate) const PID_FILE: &str = "supervisor.pid";
 /// In a control directory: how the engine ended, written last.
 pub(crate) const EXIT_FILE: &str = "exit.json";
+/// In a control directory: why the engine's process could not be limited or become the engine.
+pub(crate) const LAUNCH_FILE: &str = "launch.error";
 /// In a control directory: what the engine printed after the runner was lost. Not masked.
 pub(crate) const SPILL_FILE: &str = "engine.log";

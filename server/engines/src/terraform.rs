@@ -7,7 +7,6 @@
 //!
 //! - `workdir`: what is put into the job's directory, and the environment.
 //! - `invocation`: one run of the binary.
-//! - `narrator`: what it prints becomes log lines and progress.
 //! - `events`: the JSON lines of `-json`.
 //! - `failure`: diagnostics become an [`EngineError`].
 //! - `planfile`: what is read from a saved plan without Terraform.
@@ -15,7 +14,6 @@
 mod events;
 mod failure;
 mod invocation;
-mod narrator;
 mod planfile;
 mod workdir;
 
@@ -24,21 +22,23 @@ use std::path::{Path, PathBuf};
 use futures::future::{BoxFuture, try_join};
 use serde_json::Value;
 
+use crate::confine::Confinement;
 use crate::engine::{
-    Applied, Detected, Engine, EngineKind, Inspected, JobContext, Operation, Planned, Sink, Step, TEMPLATE_DIR,
+    Applied, Detected, Engine, EngineKind, Flavour, Inspected, JobContext, Operation, Planned, Sink, Step, TEMPLATE_DIR,
 };
 use crate::error::{EngineError, ErrorClass};
+use crate::narrator::Narrator;
+use crate::run::Run;
 use crate::supervisor::SupervisorCommand;
 use events::Told;
 use invocation::{Invocation, Runner};
-use narrator::Narrator;
 use planfile::PlanFile;
 use workdir::Workdir;
 
 /// How a runner is set up for Terraform.
 #[derive(Clone, Debug)]
 pub struct TerraformConfig {
-    /// The binary; when absent the first `terraform` in `path`.
+    /// The binary, of Terraform or OpenTofu; when absent the first `terraform` in `path`, or else the first `tofu`.
     pub binary: Option<PathBuf>,
     /// The engine's `PATH`.
     pub path: String,
@@ -47,10 +47,11 @@ pub struct TerraformConfig {
     /// A directory that jobs share, where providers that were fetched are kept.
     pub plugin_cache: Option<PathBuf>,
     pub supervisor: SupervisorCommand,
+    pub confinement: Confinement,
 }
 
 impl TerraformConfig {
-    /// A system's usual `PATH`, no mirror, no cache.
+    /// A system's usual `PATH`, no mirror, no cache, no limits.
     pub fn new(supervisor: SupervisorCommand) -> Self {
         Self {
             binary: None,
@@ -58,6 +59,7 @@ impl TerraformConfig {
             mirror: None,
             plugin_cache: None,
             supervisor,
+            confinement: Confinement::default(),
         }
     }
 }
@@ -86,16 +88,20 @@ impl Terraform {
     }
 
     fn binary(&self) -> Result<PathBuf, EngineError> {
+        let in_path =
+            |name: &str| self.config.path.split(':').map(|dir| Path::new(dir).join(name)).find(|path| path.is_file());
         let found = match &self.config.binary {
             Some(binary) => binary.is_file().then(|| binary.clone()),
-            None => self.config.path.split(':').map(|dir| Path::new(dir).join("terraform")).find(|path| path.is_file()),
+            None => in_path("terraform").or_else(|| in_path("tofu")),
         };
         found.ok_or_else(|| {
             EngineError::new(
                 ErrorClass::Engine,
                 "terraform was not found: install it or set FLAGSTONE_TERRAFORM to its path.",
             )
-            .suggest("Install Terraform on the runner, or set FLAGSTONE_TERRAFORM to the path of its binary.")
+            .suggest(
+                "Install Terraform or OpenTofu on the runner, or set FLAGSTONE_TERRAFORM to the path of its binary.",
+            )
         })
     }
 
@@ -103,7 +109,8 @@ impl Terraform {
         let binary = self.binary()?;
         // Not under a supervisor: it changes nothing and ends by itself.
         let output = tokio::process::Command::new(&binary)
-            .args(["version", "-json"])
+            // Without `-json`, where OpenTofu calls itself Terraform.
+            .arg("version")
             .env_clear()
             .env("PATH", &self.config.path)
             .env("CHECKPOINT_DISABLE", "1")
@@ -111,12 +118,11 @@ impl Terraform {
             .output()
             .await
             .map_err(|error| EngineError::io("run terraform", &error))?;
-        let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        let version = told["terraform_version"].as_str().ok_or_else(|| {
+        let (flavour, version) = told_version(&output.stdout).ok_or_else(|| {
             EngineError::new(ErrorClass::Engine, format!("{} does not tell its version.", binary.display()))
                 .suggest("Check that FLAGSTONE_TERRAFORM names a Terraform or OpenTofu binary.")
         })?;
-        Ok(Detected { version: version.to_owned(), binary })
+        Ok(Detected { version, flavour, binary })
     }
 
     /// Fills the job's directory and makes ready to run the binary in it.
@@ -128,7 +134,9 @@ impl Terraform {
         let binary = self.binary().map_err(|error| error.at(Step::Setup))?;
         workdir.fill(&job.inputs, &self.config).map_err(|error| EngineError::io("fill the job's directory", &error))?;
         let env = workdir.env(job, &self.config);
-        Ok(Runner { job, log, workdir, binary, env, supervisor: &self.config.supervisor })
+        let run = Run { job, log, supervisor: &self.config.supervisor, confinement: &self.config.confinement };
+        let program = if binary.file_name().is_some_and(|name| name == "tofu") { "tofu" } else { "terraform" };
+        Ok(Runner { run, workdir, binary, program, env })
     }
 
     async fn run_plan(&self, job: &JobContext, sink: &dyn Sink) -> Result<Planned, EngineError> {
@@ -248,7 +256,7 @@ async fn init(runner: &Runner<'_>, step: Step) -> Result<(), EngineError> {
     if runner.workdir.is_initialized() {
         return Ok(());
     }
-    runner.log.begin(step, percent::INIT, "Initializing");
+    runner.log().begin(step, percent::INIT, "Initializing");
     let init = Invocation::new(step, "init").args(["-json", "-no-color", "-input=false"]);
     runner.run(init, |_| ()).await?;
     runner.workdir.set_initialized().map_err(|error| EngineError::io("write to the job's directory", &error))
@@ -268,6 +276,19 @@ fn read_plan(path: &Path) -> Result<PlanFile, EngineError> {
     })
 }
 
+/// Which of the two it is, and its version, by the first line of what `version` prints.
+fn told_version(printed: &[u8]) -> Option<(Flavour, String)> {
+    let line = std::str::from_utf8(printed).ok()?.lines().next()?;
+    let (name, version) = line.trim().split_once(" v")?;
+    let flavour = match name {
+        "Terraform" => Flavour::Terraform,
+        "OpenTofu" => Flavour::OpenTofu,
+        _ => return None,
+    };
+    let is_version = version.split('.').count() == 3 && version.starts_with(|char: char| char.is_ascii_digit());
+    is_version.then(|| (flavour, version.to_owned()))
+}
+
 async fn show_json(runner: &Runner<'_>, step: Step, plan: &Path) -> Result<Value, EngineError> {
     let show = Invocation::new(step, "show").args(["-json", "-no-color"]).arg(plan.display().to_string());
     serde_json::from_slice(&runner.capture(show).await?).map_err(|_| unreadable("The plan").at(step))
@@ -276,10 +297,27 @@ async fn show_json(runner: &Runner<'_>, step: Step, plan: &Path) -> Result<Value
 async fn show_text(runner: &Runner<'_>, plan: &Path) -> Result<String, EngineError> {
     let show = Invocation::new(Step::Plan, "show").arg("-no-color").arg(plan.display().to_string());
     let text = runner.capture(show).await?;
-    Ok(runner.log.mask(&String::from_utf8_lossy(&text)))
+    Ok(runner.log().mask(&String::from_utf8_lossy(&text)))
 }
 
 fn unreadable(what: &str) -> EngineError {
     EngineError::new(ErrorClass::Engine, format!("{what} that Terraform printed cannot be read."))
         .suggest("Check that the runner has a supported version of Terraform, 1.6 or newer.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_the_two_apart_by_what_they_say() {
+        let told = |text: &str| told_version(text.as_bytes());
+        let of = |flavour, version: &str| Some((flavour, version.to_owned()));
+        assert_eq!(told("Terraform v1.11.4\non linux_amd64\n"), of(Flavour::Terraform, "1.11.4"));
+        assert_eq!(told("OpenTofu v1.9.0\non linux_amd64\n"), of(Flavour::OpenTofu, "1.9.0"));
+        assert_eq!(told("OpenTofu v1.10.0-beta1\n"), of(Flavour::OpenTofu, "1.10.0-beta1"));
+        for other in ["", "Terraform", "Terraform v", "GNU bash, version 5.2", "Packer v1.2.3", "Terraform v1"] {
+            assert_eq!(told(other), None, "{other}");
+        }
+    }
 }

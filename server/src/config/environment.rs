@@ -12,6 +12,7 @@ use std::time::Duration;
 use clap::Args;
 use ipnet::IpNet;
 
+use super::engines::EngineSettings;
 use super::{Config, EdgeConfig, MASTER_KEY_MIN, Mode, PORT, RunnerConfig, Secret, master_key_fault};
 
 /// What `dev`, `serve`, `migrate` and `doctor` are told. Each flag can also be set by the variable beside it.
@@ -60,7 +61,9 @@ pub struct Settings {
     /// Variables that engines see, separated by commas; a star at the end stands for any ending
     #[arg(long, env = "FLAGSTONE_RUNNER_ENVIRONMENT", value_delimiter = ',', default_value = "AWS_*")]
     runner_environment: Vec<String>,
-    /// The Terraform program [default: `terraform` in PATH]
+    #[command(flatten)]
+    engines: EngineSettings,
+    /// The Terraform or OpenTofu program [default: `terraform` in PATH, or else `tofu`]
     #[arg(long, env = "FLAGSTONE_TERRAFORM")]
     terraform: Option<PathBuf>,
     /// Directory of providers, as `terraform providers mirror` writes it; with it no registry is asked
@@ -249,9 +252,12 @@ impl Settings {
         config.jobs.wind_down = Duration::from_secs(self.wind_down_seconds);
         config.runner = RunnerConfig {
             capacity: self.runner_capacity,
-            terraform: self.terraform.clone().or_else(|| in_path("terraform")),
+            terraform: self.terraform.clone().or_else(|| in_path("terraform")).or_else(|| in_path("tofu")),
             terraform_mirror: self.terraform_mirror.clone(),
             environment: passed_on(&self.runner_environment, env::vars()),
+            limits: self.engines.limits(),
+            cgroup: self.engines.cgroup(),
+            sandbox: self.engines.sandbox(),
             supervisor: None,
         };
         Ok(config)

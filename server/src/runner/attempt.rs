@@ -10,9 +10,8 @@ use flagstone_api::pb;
 use flagstone_api::pb::complete_job_request::Outcome;
 use flagstone_core::plan::changes_digest;
 use flagstone_engines::engine::{LogLevel, StateBackend, Timeouts};
-use flagstone_engines::terraform::leftover_state;
 use flagstone_engines::unpack::unpack;
-use flagstone_engines::{EngineError, ErrorClass, JobContext, Operation, Step};
+use flagstone_engines::{Engine, EngineError, ErrorClass, JobContext, Operation, Step, leftover_state};
 use futures::try_join;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -155,7 +154,7 @@ impl Attempt {
     }
 
     async fn plan(&self, job: &pb::JobLeaseRef, context: &JobContext, voice: &Voice) -> Result<Outcome, Stopped> {
-        let planned = self.runner.engine.plan(context, voice).await?;
+        let planned = self.engine()?.plan(context, voice).await?;
         let file =
             tokio::fs::read(&planned.file).await.map_err(|error| EngineError::io("read the saved plan", &error))?;
         let document = planned.plan_json.to_string();
@@ -182,7 +181,7 @@ impl Attempt {
         let plan =
             directory.write("tfplan", &saved).map_err(|error| EngineError::io("write the saved plan", &error))?;
         self.ask_to_start(job, context, &plan, voice).await?;
-        let applied = self.runner.engine.apply(context, &plan, voice).await?;
+        let applied = self.engine()?.apply(context, &plan, voice).await?;
         let outputs = applied
             .outputs
             .into_iter()
@@ -204,7 +203,7 @@ impl Attempt {
         plan: &Path,
         voice: &Voice,
     ) -> Result<(), Stopped> {
-        let inspected = self.runner.engine.inspect(context, plan, voice).await?;
+        let inspected = self.engine()?.inspect(context, plan, voice).await?;
         let digest = changes_digest(&inspected.plan_json)
             .map_err(|error| EngineError::new(ErrorClass::Engine, error.message).at(Step::Init))?;
         let start = pb::WorkApplyStart {
@@ -226,6 +225,11 @@ impl Attempt {
                 Err(EngineError::new(ErrorClass::Network, message).transient().into())
             }
         }
+    }
+
+    /// The engine that the job's template is for.
+    fn engine(&self) -> Result<&dyn Engine, EngineError> {
+        self.runner.engines.get(self.assignment.engine())
     }
 
     fn context(&self, directory: &JobDirectory) -> JobContext {

@@ -6,11 +6,13 @@
 //! - `presence`: who is there: registers, keeps the work stream, starts and stops attempts.
 //! - `attempt`: one job under one fence, from its template to its outcome.
 //! - `voice`: what the engine says, on its way into the job's log and progress.
+//! - `engines`: the engines, and what confines them.
 //! - `directory`: the private directory of an attempt.
 //! - `recovery`: what is done about attempts of which this runner lost the lease, or died.
 
 mod attempt;
 mod directory;
+mod engines;
 mod link;
 mod presence;
 mod recovery;
@@ -23,9 +25,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flagstone_db::{TxScope, runner};
-use flagstone_engines::Engine;
-use flagstone_engines::supervisor::SupervisorCommand;
-use flagstone_engines::terraform::{Terraform, TerraformConfig};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
@@ -33,8 +32,11 @@ use crate::app::App;
 use crate::config::RunnerConfig;
 use crate::error::{Error, Result};
 use crate::token::{self, TokenKind};
+use engines::Engines;
 use link::Link;
 use presence::Presence;
+
+pub use engines::confine;
 
 /// Before the server gives up waiting for calls under way, the runner lets go of its engines.
 const BEFORE_DRAIN: Duration = Duration::from_secs(2);
@@ -42,7 +44,7 @@ const BEFORE_DRAIN: Duration = Duration::from_secs(2);
 /// What all attempts of one runner share.
 struct Runner {
     link: Link,
-    engine: Arc<dyn Engine>,
+    engines: Engines,
     config: RunnerConfig,
     /// Holds a directory for each attempt.
     jobs_dir: PathBuf,
@@ -65,13 +67,15 @@ pub async fn start(app: &Arc<App>, services: Routes, state_address: String) -> R
     let jobs_dir = app.config.data_dir.join("jobs");
     directory::make_private(&jobs_dir).map_err(Error::internal)?;
     let slug = own_slug(&app.config.data_dir).map_err(Error::internal)?;
+    let (confinement, told) = confine(&config, &app.config.data_dir);
+    tracing::info!("{told}");
     let (credential, sha256) = token::mint(TokenKind::Runner)?;
     let mut tx = app.db.begin(TxScope::Worker).await?;
     runner::adopt_embedded(&mut tx, &slug, &sha256).await?;
     tx.commit().await?;
     let runner = Runner {
         link: Link::in_process(crate::edge::internal_service(app, services), &credential)?,
-        engine: Arc::new(Terraform::new(terraform(&config)?)),
+        engines: Engines::new(&config, &confinement)?,
         config,
         jobs_dir,
         state_address,
@@ -86,20 +90,6 @@ pub async fn start(app: &Arc<App>, services: Routes, state_address: String) -> R
         presence.run().await;
     });
     Ok(quiet)
-}
-
-fn terraform(config: &RunnerConfig) -> Result<TerraformConfig> {
-    let supervisor = match &config.supervisor {
-        Some(program) => SupervisorCommand { program: program.clone(), args: vec!["supervise".into()] },
-        None => SupervisorCommand::own().map_err(Error::internal)?,
-    };
-    let mut terraform = TerraformConfig::new(supervisor);
-    terraform.binary.clone_from(&config.terraform);
-    terraform.mirror.clone_from(&config.terraform_mirror);
-    if let Some(path) = config.environment.get("PATH") {
-        terraform.path.clone_from(path);
-    }
-    Ok(terraform)
 }
 
 /// The name of the runner that belongs to this data directory: a restarted server finds the jobs that it had.

@@ -131,22 +131,14 @@ impl Presence {
 
     /// Registers and opens the work stream.
     async fn connect(&mut self) -> Result<(mpsc::Sender<pb::WorkRequest>, Streaming<pb::WorkResponse>), Status> {
-        let version = match self.runner.engine.detect().await {
-            Ok(found) => found.version,
-            Err(error) => {
-                // It takes jobs all the same: each of them then fails and says what is missing.
-                tracing::warn!(%error, "The embedded runner has no engine.");
-                String::new()
-            }
-        };
+        let engines = self.runner.engines.announce().await;
         let capacity = i32::try_from(self.runner.config.capacity).unwrap_or(i32::MAX);
-        let engine = pb::RunnerEngine { engine: pb::Engine::Terraform.into(), version };
         let mut client = self.runner.link.client();
         let registered = client
             .register_runner(pb::RegisterRunnerRequest {
                 protocol_version: PROTOCOL,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
-                engines: vec![engine],
+                engines,
                 capacity,
             })
             .await?

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flagstone_api::pb;
+use flagstone_engines::leftover_state;
 use flagstone_engines::supervisor::wait_gone;
-use flagstone_engines::terraform::leftover_state;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 

@@ -16,6 +16,7 @@ use flagstone_server::config::{Config, JobConfig};
 use tempfile::TempDir;
 
 use super::app::{PASSWORD, TestApp};
+use super::skip::skip;
 use super::wait::wait_for_within;
 use engine::{templates, terraform};
 use sql::Sql;
@@ -44,6 +45,18 @@ impl Line {
     pub(crate) async fn start_with(test: &str, change: impl FnOnce(&mut Config, &Path) + 'static) -> Option<Self> {
         let real = terraform(test)?;
         Some(Self::of(true, move |config| change(config, &real)).await)
+    }
+
+    /// A server with the template that brings a program. Nothing, after having said that `test` is skipped, where there
+    /// is no Python where engines look for it.
+    pub(crate) async fn with_programs(test: &str) -> Option<Self> {
+        if !Path::new("/usr/bin/python3").exists() {
+            skip(test, "python3 was not found in /usr/bin");
+            return None;
+        }
+        let templates = templates(&["config-file"]);
+        // They are read while the server starts, and not again.
+        Some(Self::of(true, |config| config.templates_dir = Some(templates.keep())).await)
     }
 
     /// A server without a runner: its jobs wait, or a scripted runner takes them.

@@ -118,7 +118,9 @@ impl<'a> Fields<'a> {
                 && !part.contains(|c: char| c.is_control() || c == '\\' || c == ':')
         };
         let inside = path.split('/').all(part) && path.ends_with(extension) && path.len() > extension.len();
-        if !inside {
+        if !inside && extension.is_empty() {
+            self.add(key, "Name a file in the template's directory.");
+        } else if !inside {
             self.add(key, &format!("Name a file in the template's directory that ends in `{extension}`."));
         }
         inside.then_some(path)
@@ -143,6 +145,11 @@ impl<'a> Fields<'a> {
             self.add(key, "Give a mapping.");
         }
         Some(value)
+    }
+
+    /// A value of any form, for whoever knows more of it.
+    pub(super) fn raw(&mut self, key: &str) -> Option<Value> {
+        self.members.remove(key).filter(|value| !value.is_null())
     }
 
     /// A list of texts; empty where it is left out.

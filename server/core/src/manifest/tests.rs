@@ -246,6 +246,51 @@ fn what_is_no_manifest_is_refused_in_words() {
     }
 }
 
+fn with_command(command: &str) -> String {
+    let text = MINIMAL.replace("TERRAFORM", "COMMAND").replace("main.tf", "main.py");
+    format!("{text}command:{command}\n")
+}
+
+#[test]
+fn a_command_template_names_its_programs() {
+    let text = with_command("\n  plan: [python3, main.py, plan]\n  apply: [./bin/apply]");
+    let manifest = Manifest::parse(&text, "template.yaml").unwrap();
+    let command = manifest.command.clone().unwrap();
+    assert_eq!(command.plan, ["python3", "main.py", "plan"]);
+    assert_eq!((command.applying(false), command.applying(true)), (command.apply.as_slice(), command.apply.as_slice()));
+    assert_eq!(command.files().collect::<Vec<_>>(), ["bin/apply"]);
+    let stored = serde_json::to_value(&manifest).unwrap();
+    assert_eq!(serde_json::from_value::<Manifest>(stored).unwrap(), manifest);
+    let own = Manifest::parse(&format!("{text}  destroy: [rm.sh, now]\n"), "template.yaml").unwrap().command.unwrap();
+    assert_eq!(own.applying(true), ["rm.sh", "now"]);
+}
+
+#[test]
+fn faults_of_a_command_are_told() {
+    let too_many = format!(" {{plan: [{}], apply: [b]}}", vec!["a"; 65].join(", "));
+    for (command, field, part) in [
+        ("", "command", "needs this"),
+        (" main.py", "command", "mapping"),
+        (" {plan: [a]}", "command.apply", "required"),
+        (" {plan: a, apply: [b]}", "command.plan", "list of words"),
+        (" {plan: [], apply: [b]}", "command.plan", "list of words"),
+        (" {plan: [a, 7], apply: [b]}", "command.plan", "list of words"),
+        (" {plan: [/bin/sh], apply: [b]}", "command.plan", "in the template's directory"),
+        (" {plan: [../sh], apply: [b]}", "command.plan", "in the template's directory"),
+        (" {plan: [bin/../../sh], apply: [b]}", "command.plan", "in the template's directory"),
+        (" {plan: [a, \"b\\nc\"], apply: [b]}", "command.plan", "control"),
+        (" {plan: [a], apply: [b], drift: [c]}", "command.drift", "no such part"),
+        (&too_many, "command.plan", "At most 64"),
+    ] {
+        let found = faults(&with_command(command));
+        let told =
+            found.iter().any(|(told, message)| told == &format!("template.yaml: {field}") && message.contains(part));
+        assert!(told, "{command}: {found:?}");
+    }
+    let found = faults(&format!("{MINIMAL}command: {{plan: [a], apply: [b]}}\n"));
+    assert!(found[0].1.contains("Only the engine COMMAND"), "{found:?}");
+}
+
 #[test]
 fn files_stay_in_the_directory() {
     for path in ["/etc/main.tf", "a/../main.tf", "a//main.tf", "./main.tf", "c:main.tf", "a\\main.tf", ".tf", "main.py"]

@@ -38,6 +38,7 @@ impl Identity {
 struct Stat {
     is_zombie: bool,
     parent: i32,
+    group: i32,
     start_time: u64,
 }
 
@@ -49,6 +50,7 @@ fn stat(pid: i32) -> Option<Stat> {
     Some(Stat {
         is_zombie: matches!(*fields.first()?, "Z" | "X"),
         parent: fields.get(1)?.parse().ok()?,
+        group: fields.get(2)?.parse().ok()?,
         start_time: fields.get(19)?.parse().ok()?,
     })
 }
@@ -65,6 +67,16 @@ pub(crate) fn adopt_orphans() -> io::Result<()> {
 pub(crate) fn signal_group(group: Pid, signal: Signal) {
     // ESRCH: all gone already, which is what the signal is for.
     let _ = rustix::process::kill_process_group(group, signal);
+}
+
+/// Sends a signal to every process of a group but its leader.
+pub(crate) fn signal_followers(group: Pid, signal: Signal) {
+    let number = group.as_raw_nonzero().get();
+    for pid in descendants() {
+        if pid != group && stat(pid.as_raw_nonzero().get()).is_some_and(|stat| stat.group == number) {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
 }
 
 /// Kills and reaps everything that descends from this process. Gives up after `limit`: a process in an
@@ -95,7 +107,7 @@ fn reap() -> bool {
 }
 
 /// Every process below this one, zombies left out.
-fn descendants() -> Vec<Pid> {
+pub(super) fn descendants() -> Vec<Pid> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
     let mut zombies = HashSet::new();

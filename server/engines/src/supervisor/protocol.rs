@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::confine::{Limit, Limits};
+
 /// A frame with bytes of the engine's standard output.
 pub const KIND_STDOUT: u8 = 1;
 /// A frame with bytes of the engine's standard error.
@@ -39,6 +41,11 @@ pub struct Spec {
     pub hard_timeout_ms: u64,
     /// A directory for this run alone: `supervisor.pid`, `exit.json` and `engine.log` go there.
     pub control_dir: PathBuf,
+    pub limits: Limits,
+    /// A delegated cgroup. The run gets a child of it, which then enforces memory and processes.
+    pub cgroup: Option<PathBuf>,
+    /// True where `program` is a sandbox whose own process must not be interrupted: it would take the engine along.
+    pub sandboxed: bool,
 }
 
 /// The waits between SIGINT, SIGTERM and SIGKILL, in milliseconds.
@@ -89,6 +96,8 @@ pub enum EndReason {
     Cancelled,
     /// The hard time limit was over.
     Timeout,
+    /// It took more of the machine than it may; `limit` says of what.
+    Limit,
     /// The runner was gone, or the supervisor was told to end by a signal, as when the machine shuts down.
     ParentLost,
     /// It could not be started; `message` says why.
@@ -111,12 +120,15 @@ pub struct Exit {
     pub spilled: u64,
     /// Bytes that did not fit there.
     pub dropped: u64,
+    /// The limit that it ran into, whoever stopped it for that: the supervisor or the kernel.
+    #[serde(default)]
+    pub limit: Option<Limit>,
 }
 
 impl Exit {
     /// An end without a process.
     pub fn without_process(reason: EndReason, message: impl Into<String>) -> Self {
-        Self { reason, code: None, signal: None, message: Some(message.into()), spilled: 0, dropped: 0 }
+        Self { reason, code: None, signal: None, message: Some(message.into()), spilled: 0, dropped: 0, limit: None }
     }
 
     /// True when the engine ended by itself with code 0.

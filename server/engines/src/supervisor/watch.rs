@@ -5,7 +5,7 @@ use std::io::{self, Read, Stdin};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -15,10 +15,14 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::launch::{self, Launch};
+use super::memory::{self, Pressure};
 use super::process::{self, Identity};
 use super::protocol::{COMMAND_CANCEL, EndReason, Exit, KIND_EXIT, MAX_FRAME, OutputStream, Spec, write_frame};
 use super::spill::{Outlet, create_private};
-use super::{EXIT_FILE, PID_FILE, SPILL_FILE};
+use super::{EXIT_FILE, LAUNCH_FILE, PID_FILE, SPILL_FILE};
+use crate::confine::Limit;
+use crate::confine::cgroup::Cgroup;
 
 /// How long the end waits for processes that cannot be killed, and for output that nobody closes.
 const WIND_DOWN: Duration = Duration::from_secs(5);
@@ -30,6 +34,8 @@ enum Event {
     /// Somebody else wants one: whoever manages the machine's processes.
     Signalled,
     ParentLost,
+    /// The engine and what it started have more memory than they may.
+    Memory(Pressure),
     /// The engine itself has ended; without a status when it was not to be had.
     Ended(Option<WaitStatus>),
     /// One of the two output streams is closed.
@@ -39,8 +45,11 @@ enum Event {
 type SharedOutlet = Arc<Mutex<Outlet<File>>>;
 
 /// `flagstone-server supervise`. Ends with code 0 when the engine was run, however that ended; 2 when there was no
-/// usable spec.
+/// usable spec. It also calls itself with further arguments, to become an engine: see `launch`.
 pub fn main() -> ExitCode {
+    if let Some(code) = launch::if_asked(std::env::args_os()) {
+        return code;
+    }
     let mut input = io::stdin();
     let spec = match Spec::decode(&mut input) {
         Ok(spec) => spec,
@@ -59,14 +68,20 @@ pub fn main() -> ExitCode {
         }
     };
     let outlet = Arc::new(Mutex::new(Outlet::new(runner, spec.control_dir.join(SPILL_FILE))));
+    let not_started = |why: &str| {
+        Exit::without_process(EndReason::NotStarted, format!("{} did not start: {why}", spec.program.display()))
+    };
     let mut exit = match supervise(&spec, input, &outlet) {
         Ok(exit) => exit,
         Err(error) => {
             // Should it have been the watching that failed, the engine must not go on unwatched.
             process::kill_descendants(WIND_DOWN);
-            Exit::without_process(EndReason::NotStarted, format!("{} did not start: {error}", spec.program.display()))
+            not_started(&error.to_string())
         }
     };
+    if let Ok(why) = fs::read_to_string(spec.control_dir.join(LAUNCH_FILE)) {
+        exit = not_started(&why);
+    }
     // The file first: with it a restarted runner knows the end even if this one never reads the last frame.
     let mut outlet = lock(&outlet);
     (exit.spilled, exit.dropped) = outlet.counts();
@@ -84,8 +99,38 @@ fn supervise(spec: &Spec, input: Stdin, outlet: &SharedOutlet) -> io::Result<Exi
     let (events, inbox) = channel();
     // Before the engine starts, so that no signal can end the supervisor and leave the engine alone.
     watch_signals(events.clone())?;
-    let mut child = Command::new(&spec.program)
-        .args(&spec.args)
+    let cgroup = match &spec.cgroup {
+        Some(parent) => Some(Cgroup::create(parent, &group_name(&spec.control_dir), &spec.limits)?),
+        None => None,
+    };
+    let ended = run(spec, input, outlet, cgroup.as_ref(), events, inbox);
+    if let Some(cgroup) = cgroup {
+        cgroup.remove();
+    }
+    ended
+}
+
+/// A name that no other run on the machine has: that of the job's directory and that of the run.
+fn group_name(control_dir: &Path) -> String {
+    let name = |path: Option<&Path>| path.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+    format!("{}.{}", name(control_dir.ancestors().nth(2)), name(Some(control_dir)))
+}
+
+fn run(
+    spec: &Spec,
+    input: Stdin,
+    outlet: &SharedOutlet,
+    cgroup: Option<&Cgroup>,
+    events: Sender<Event>,
+    inbox: Receiver<Event>,
+) -> io::Result<Exit> {
+    let launch = Launch {
+        limits: spec.limits,
+        cgroup_processes: cgroup.map(Cgroup::processes_file),
+        report: spec.control_dir.join(LAUNCH_FILE),
+    };
+    let mut child = launch
+        .command(&spec.program, &spec.args)?
         .current_dir(&spec.cwd)
         .env_clear()
         .envs(&spec.env)
@@ -105,8 +150,12 @@ fn supervise(spec: &Spec, input: Stdin, outlet: &SharedOutlet) -> io::Result<Exi
         readers += 1;
     }
     watch_runner(input, events.clone())?;
+    if let (Some(most), None) = (spec.limits.memory_bytes, cgroup) {
+        let told = events.clone();
+        start("memory", move || memory::watch(most, |pressure| told.send(Event::Memory(pressure)).is_ok()))?;
+    }
     watch_children(engine, events)?;
-    Ok(Watch { inbox, engine, outlet, readers }.until_ended(spec))
+    Ok(Watch { inbox, engine, outlet, readers, cgroup }.until_ended(spec))
 }
 
 /// The engine while it runs.
@@ -116,6 +165,7 @@ struct Watch<'a> {
     outlet: &'a SharedOutlet,
     /// Output streams that are still open.
     readers: u32,
+    cgroup: Option<&'a Cgroup>,
 }
 
 /// How far the way from asking to killing has gone.
@@ -131,6 +181,7 @@ impl Watch<'_> {
         let hard_limit = Instant::now() + Duration::from_millis(spec.hard_timeout_ms);
         let mut ladder = Ladder::Running;
         let mut reason = EndReason::Exited;
+        let mut is_too_much = false;
         let status = loop {
             let next = match ladder {
                 Ladder::Running => Some(hard_limit),
@@ -146,23 +197,30 @@ impl Watch<'_> {
                 }
                 Some(Event::Cancel) => Some(EndReason::Cancelled),
                 Some(Event::ParentLost | Event::Signalled) => Some(EndReason::ParentLost),
+                Some(Event::Memory(pressure)) => {
+                    is_too_much = true;
+                    if pressure == Pressure::Severe {
+                        self.signal(spec, Signal::KILL);
+                    }
+                    Some(EndReason::Limit)
+                }
                 // A time is over: the limit of the job, or a wait of the ladder.
                 None => None,
             };
             ladder = match (ladder, cause) {
                 (Ladder::Running, cause) => {
                     reason = cause.unwrap_or(EndReason::Timeout);
-                    process::signal_group(self.engine, Signal::INT);
+                    self.signal(spec, Signal::INT);
                     Ladder::Interrupted { terminate_at: Instant::now() + spec.grace.interrupt() }
                 }
                 // Further causes do not hurry the ladder: a second SIGINT would make Terraform drop its state.
                 (on_its_way, Some(_)) => on_its_way,
                 (Ladder::Interrupted { .. }, None) => {
-                    process::signal_group(self.engine, Signal::TERM);
+                    self.signal(spec, Signal::TERM);
                     Ladder::Terminated { kill_at: Instant::now() + spec.grace.terminate() }
                 }
                 (Ladder::Terminated { .. } | Ladder::Killed, None) => {
-                    process::signal_group(self.engine, Signal::KILL);
+                    self.signal(spec, Signal::KILL);
                     Ladder::Killed
                 }
             };
@@ -170,13 +228,27 @@ impl Watch<'_> {
         // Whatever the engine left behind must not go on changing things, and holds the output open.
         process::kill_descendants(WIND_DOWN);
         self.drain();
-        Exit {
-            reason,
-            code: status.and_then(WaitStatus::exit_status),
-            signal: status.and_then(WaitStatus::terminating_signal),
-            message: None,
-            spilled: 0,
-            dropped: 0,
+        let (code, signal) =
+            (status.and_then(WaitStatus::exit_status), status.and_then(WaitStatus::terminating_signal));
+        let limit = if is_too_much || self.cgroup.is_some_and(Cgroup::ran_out_of_memory) {
+            Some(Limit::Memory)
+        } else {
+            // A shell tells a program's end by a signal as 128 more than its number.
+            let signal = signal.or(code.map(|code| code - 128));
+            let is = |which: Signal| signal == Some(which.as_raw());
+            let cpu = (spec.limits.cpu_seconds.is_some() && is(Signal::XCPU)).then_some(Limit::Cpu);
+            cpu.or((spec.limits.file_bytes.is_some() && is(Signal::XFSZ)).then_some(Limit::FileSize))
+        };
+        Exit { reason, code, signal, message: None, spilled: 0, dropped: 0, limit }
+    }
+
+    /// Sends a signal to the engine and what is in its process group. The process of a sandbox would end by all but the
+    /// last of them and take the engine along before it has stored its state.
+    fn signal(&self, spec: &Spec, signal: Signal) {
+        if spec.sandboxed && signal != Signal::KILL {
+            process::signal_followers(self.engine, signal);
+        } else {
+            process::signal_group(self.engine, signal);
         }
     }
 
@@ -290,7 +362,7 @@ fn watch_children(engine: Pid, events: Sender<Event>) -> io::Result<()> {
     })
 }
 
-/// A thread with a small stack: there are five for every engine.
+/// A thread with a small stack: there are half a dozen for every engine.
 fn start(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().name(name.to_owned()).stack_size(128 * 1024).spawn(body)?;
     Ok(())

@@ -1,22 +1,17 @@
-//! One run of the binary, under a supervisor.
+//! One run of the binary, and what is made of what it prints.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
-
-use tokio::time::{Instant, sleep, sleep_until};
 
 use super::events::{Event, Told};
 use super::failure::classify;
-use super::narrator::{Narrator, Voice};
 use super::workdir::Workdir;
-use crate::engine::{JobContext, LogLevel, LogStream, Step};
+use crate::engine::{LogStream, Step};
 use crate::error::{EngineError, ErrorClass};
-use crate::supervisor::{EndReason, Exit, Frame, Grace, OutputStream, Spec, Supervised, SupervisorCommand};
+use crate::narrator::{Narrator, Voice};
+use crate::run::{Ears as Listen, Ended, Launch, Run};
+use crate::supervisor::{Frame, OutputStream};
 
-/// A part of a line is shown when nothing has followed it for so long.
-const IDLE: Duration = Duration::from_millis(200);
 /// Longest event that is read as one; Terraform cuts what programs print far below that.
 const MAX_EVENT: usize = 8 * 1024 * 1024;
 /// Longest answer that is captured.
@@ -57,149 +52,58 @@ impl Invocation {
 
 /// Runs the binary in a job's directory.
 pub(super) struct Runner<'a> {
-    pub(super) job: &'a JobContext,
-    pub(super) log: &'a Narrator<'a>,
+    pub(super) run: Run<'a>,
     pub(super) workdir: Workdir,
     pub(super) binary: PathBuf,
+    /// `terraform` or `tofu`.
+    pub(super) program: &'static str,
     pub(super) env: BTreeMap<String, String>,
-    pub(super) supervisor: &'a SupervisorCommand,
 }
 
-impl Runner<'_> {
+impl<'a> Runner<'a> {
+    pub(super) fn log(&self) -> &'a Narrator<'a> {
+        self.run.log
+    }
+
     /// Runs a command with `-json`. `on_count` is called when the count of resources has changed.
     pub(super) async fn run(&self, what: Invocation, on_count: impl Fn(&Told) + Send) -> Result<Told, EngineError> {
-        let mut ears = Ears::new(self.log, what.step, Stdout::Events);
-        self.drive(&what, &mut ears, on_count).await?;
+        let mut ears = Ears::new(self.log(), what.step, Stdout::Events, on_count);
+        self.drive(&what, &mut ears).await?;
         Ok(ears.told)
     }
 
     /// Runs a command whose answer is its standard output.
     pub(super) async fn capture(&self, what: Invocation) -> Result<Vec<u8>, EngineError> {
-        let mut ears = Ears::new(self.log, what.step, Stdout::Captured);
-        self.drive(&what, &mut ears, |_| ()).await?;
+        let mut ears = Ears::new(self.log(), what.step, Stdout::Captured, |_: &Told| ());
+        self.drive(&what, &mut ears).await?;
         if ears.captured.len() > MAX_CAPTURE {
-            let message = format!("terraform {} printed more than {MAX_CAPTURE} bytes.", what.name);
+            let message = format!("{} {} printed more than {MAX_CAPTURE} bytes.", self.program, what.name);
             return Err(EngineError::new(ErrorClass::Engine, message).at(what.step));
         }
         Ok(ears.captured)
     }
 
-    async fn drive(
-        &self,
-        what: &Invocation,
-        ears: &mut Ears<'_>,
-        on_count: impl Fn(&Told) + Send,
-    ) -> Result<(), EngineError> {
-        let step = what.step;
-        if what.heeds_cancel && self.job.cancel.is_cancelled() {
-            return Err(cancelled(Exit::without_process(EndReason::Cancelled, "cancelled before it began")).at(step));
-        }
-        let hard_limit = self.job.started + self.job.timeouts.hard;
-        if Instant::now() >= hard_limit {
-            let exit = Exit::without_process(EndReason::Timeout, "the time was over before it began");
-            return Err(self.timed_out(exit).at(step));
-        }
-        self.log.system(step, LogLevel::Info, &format!("$ terraform {}", what.args.join(" ")));
-        let mut engine =
-            self.start(what, hard_limit).await.map_err(|error| EngineError::io("run terraform", &error).at(step))?;
-
-        let soft_limit = self.job.started + self.job.timeouts.soft;
-        let mut is_stopping = false;
-        let mut is_late = false;
-        loop {
-            tokio::select! {
-                frame = async {
-                    // An engine that is stopping is not slowed down: a sink that is stuck must not keep the job alive.
-                    if !is_stopping {
-                        self.log.ready().await;
-                    }
-                    engine.next().await
-                } => match frame {
-                    Some(frame) => {
-                        if ears.hear(&frame) {
-                            on_count(&ears.told);
-                        }
-                    }
-                    None => break,
-                },
-                () = self.job.cancel.cancelled(), if what.heeds_cancel && !is_stopping => {
-                    is_stopping = true;
-                    self.log.system(step, LogLevel::Warning, "The job is to stop: terraform is interrupted.");
-                    engine.cancel().await;
-                }
-                () = sleep_until(soft_limit), if !is_stopping => {
-                    (is_stopping, is_late) = (true, true);
-                    let minutes = self.job.timeouts.soft.as_secs_f64() / 60.0;
-                    let text = format!("The job runs longer than {minutes:.1} minutes: terraform is interrupted.");
-                    self.log.system(step, LogLevel::Warning, &text);
-                    engine.cancel().await;
-                }
-                () = sleep(IDLE), if ears.is_pending() => ears.flush(),
-            }
-        }
-        ears.finish();
-        let exit = engine.wait().await;
-        self.judge(exit, is_late, ears).map_err(|error| error.at(step))
-    }
-
-    async fn start(&self, what: &Invocation, hard_limit: Instant) -> io::Result<Supervised> {
-        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let spec = Spec {
+    async fn drive<F: Fn(&Told) + Send>(&self, what: &Invocation, ears: &mut Ears<'_, F>) -> Result<(), EngineError> {
+        let launch = Launch {
+            step: what.step,
+            name: what.name,
+            subject: self.program,
+            title: format!("{} {}", self.program, what.args.join(" ")),
             program: self.binary.clone(),
             args: what.args.clone(),
             cwd: self.workdir.template().to_owned(),
             env: self.env.clone(),
-            grace: Grace {
-                interrupt_ms: millis(self.job.timeouts.interrupt),
-                terminate_ms: millis(self.job.timeouts.terminate),
-            },
-            hard_timeout_ms: millis(hard_limit.saturating_duration_since(Instant::now())),
-            control_dir: self.workdir.control_dir(what.name)?,
+            heeds_cancel: what.heeds_cancel,
         };
-        Supervised::spawn(&spec, self.supervisor).await
-    }
-
-    fn judge(&self, exit: Exit, is_late: bool, ears: &Ears<'_>) -> Result<(), EngineError> {
-        // Whoever got through has done it all, even when it was asked to stop meanwhile.
-        if exit.code == Some(0) {
-            return Ok(());
-        }
-        Err(match exit.reason {
-            EndReason::Timeout => self.timed_out(exit),
-            EndReason::Cancelled if is_late => self.timed_out(Exit { reason: EndReason::Timeout, ..exit }),
-            EndReason::Cancelled => cancelled(exit),
-            EndReason::NotStarted => {
-                let message = exit.message.clone().unwrap_or_else(|| "terraform did not start".to_owned());
-                EngineError::new(ErrorClass::Engine, format!("{message}."))
-                    .suggest("Check that the terraform binary of the runner can be run.")
-                    .with_exit(exit)
-            }
-            EndReason::SupervisorLost | EndReason::ParentLost => {
-                EngineError::new(ErrorClass::RunnerLost, "The supervisor of terraform was lost.").with_exit(exit)
-            }
-            EndReason::Exited => {
+        match self.run.drive(&launch, ears).await? {
+            Ended::Well => Ok(()),
+            Ended::Badly(exit) => {
                 let mut error = classify(&ears.told.diagnostics, &ears.tail());
-                error.message = self.log.mask(&error.message);
-                error.with_exit(exit)
+                error.message = self.log().mask(&error.message);
+                Err(error.with_exit(exit).at(what.step))
             }
-        })
+        }
     }
-
-    fn timed_out(&self, exit: Exit) -> EngineError {
-        let limit = if Instant::now() >= self.job.started + self.job.timeouts.hard {
-            self.job.timeouts.hard
-        } else {
-            self.job.timeouts.soft
-        };
-        let message = format!("The job took longer than {:.1} minutes and was stopped.", limit.as_secs_f64() / 60.0);
-        EngineError::new(ErrorClass::Timeout, message).with_exit(exit)
-    }
-}
-
-fn cancelled(exit: Exit) -> EngineError {
-    EngineError::new(ErrorClass::Unknown, "The job was cancelled.")
-        .suggest("Nothing to do: it was asked for.")
-        .with_exit(exit)
 }
 
 /// What standard output is.
@@ -211,7 +115,7 @@ enum Stdout {
 }
 
 /// Listens to one run.
-struct Ears<'a> {
+struct Ears<'a, F> {
     stdout_is: Stdout,
     stdout: Voice<'a>,
     stderr: Voice<'a>,
@@ -221,10 +125,11 @@ struct Ears<'a> {
     captured: Vec<u8>,
     /// The end of what was printed outside of events.
     tail: Vec<u8>,
+    on_count: F,
 }
 
-impl<'a> Ears<'a> {
-    fn new(log: &'a Narrator<'a>, step: Step, stdout_is: Stdout) -> Self {
+impl<'a, F: Fn(&Told) + Send> Ears<'a, F> {
+    fn new(log: &'a Narrator<'a>, step: Step, stdout_is: Stdout, on_count: F) -> Self {
         Self {
             stdout_is,
             stdout: log.stream(step, LogStream::Stdout),
@@ -233,27 +138,11 @@ impl<'a> Ears<'a> {
             told: Told::default(),
             captured: Vec::new(),
             tail: Vec::new(),
+            on_count,
         }
     }
 
     /// True when the count of resources has changed.
-    fn hear(&mut self, frame: &Frame) -> bool {
-        match (frame.stream, &self.stdout_is) {
-            (OutputStream::Stdout, Stdout::Events) => return self.hear_lines(&frame.bytes),
-            (OutputStream::Stdout, Stdout::Captured) => {
-                // One frame too much tells that the answer is too long.
-                if self.captured.len() <= MAX_CAPTURE {
-                    self.captured.extend_from_slice(&frame.bytes);
-                }
-            }
-            (OutputStream::Stderr, _) => {
-                self.stderr.raw(&frame.bytes);
-                self.keep(&frame.bytes);
-            }
-        }
-        false
-    }
-
     fn hear_lines(&mut self, bytes: &[u8]) -> bool {
         let mut counted = false;
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -280,6 +169,28 @@ impl<'a> Ears<'a> {
         self.tail.extend_from_slice(bytes);
         let surplus = self.tail.len().saturating_sub(MAX_TAIL);
         self.tail.drain(..surplus);
+    }
+}
+
+impl<F: Fn(&Told) + Send> Listen for Ears<'_, F> {
+    fn hear(&mut self, frame: &Frame) {
+        match (frame.stream, &self.stdout_is) {
+            (OutputStream::Stdout, Stdout::Events) => {
+                if self.hear_lines(&frame.bytes) {
+                    (self.on_count)(&self.told);
+                }
+            }
+            (OutputStream::Stdout, Stdout::Captured) => {
+                // One frame too much tells that the answer is too long.
+                if self.captured.len() <= MAX_CAPTURE {
+                    self.captured.extend_from_slice(&frame.bytes);
+                }
+            }
+            (OutputStream::Stderr, _) => {
+                self.stderr.raw(&frame.bytes);
+                self.keep(&frame.bytes);
+            }
+        }
     }
 
     fn tail(&self) -> String {

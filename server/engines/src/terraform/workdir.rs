@@ -21,7 +21,6 @@ use serde_json::{Value, json};
 use super::TerraformConfig;
 use crate::engine::JobContext;
 use crate::error::{EngineError, ErrorClass};
-use crate::supervisor::CONTROL_DIR;
 
 const LOCK_FILE: &str = ".terraform.lock.hcl";
 /// Makes every template keep its state with us, whatever backend its own code names.
@@ -89,7 +88,7 @@ impl Workdir {
     pub(super) fn fill(&self, inputs: &Value, config: &TerraformConfig) -> io::Result<()> {
         let mut private = DirBuilder::new();
         private.recursive(true).mode(0o700);
-        for dir in [self.data(), self.tmp(), self.job.join(CONTROL_DIR)] {
+        for dir in [self.data(), self.tmp()] {
             private.create(dir)?;
         }
         let backend = json!({"terraform": {"backend": {"http": {}}}});
@@ -132,20 +131,6 @@ impl Workdir {
             env.insert("TF_PLUGIN_CACHE_DIR".to_owned(), path(cache.clone()));
         }
         env
-    }
-
-    /// Makes the directory of the next run: its number and `name`. Several runs may ask at once.
-    pub(super) fn control_dir(&self, name: &str) -> io::Result<PathBuf> {
-        let mut number = fs::read_dir(self.job.join(CONTROL_DIR))?.count();
-        loop {
-            number += 1;
-            let dir = self.job.join(CONTROL_DIR).join(format!("{number:02}-{name}"));
-            match DirBuilder::new().mode(0o700).create(&dir) {
-                Ok(()) => return Ok(dir),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
     }
 
     /// Puts the provider lock of a saved plan where `init` follows it.

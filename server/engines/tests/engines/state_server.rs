@@ -1,6 +1,7 @@
 //! A state backend in memory, as Terraform's `http` backend wants one.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -14,6 +15,7 @@ use flagstone_engines::engine::{SecretValue, StateBackend};
 pub(crate) struct StateServer {
     states: Arc<Mutex<HashMap<String, Bytes>>>,
     locks: Arc<Mutex<HashMap<String, Bytes>>>,
+    refuses: Arc<AtomicBool>,
     port: u16,
 }
 
@@ -48,6 +50,11 @@ impl StateServer {
         !self.locks.lock().unwrap().is_empty()
     }
 
+    /// From now on no state is taken.
+    pub(crate) fn refuse_states(&self) {
+        self.refuses.store(true, Ordering::Relaxed);
+    }
+
     /// Somebody else takes the lock.
     pub(crate) fn lock(&self) {
         let info = Bytes::from_static(br#"{"ID":"other","Who":"somebody else"}"#);
@@ -63,6 +70,7 @@ async fn handle(State(server): State<StateServer>, method: Method, uri: Uri, bod
         "GET" => {
             states.get(&path).map_or((StatusCode::NOT_FOUND, Bytes::new()), |state| (StatusCode::OK, state.clone()))
         }
+        "POST" if server.refuses.load(Ordering::Relaxed) => (StatusCode::BAD_REQUEST, Bytes::new()),
         "POST" => {
             states.insert(path, body);
             (StatusCode::OK, Bytes::new())

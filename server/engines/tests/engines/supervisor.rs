@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use flagstone_engines::confine::Limits;
 use flagstone_engines::supervisor::{
     CONTROL_DIR, EndReason, Grace, OutputStream, Spec, Supervised, SupervisorCommand, recover, wait_gone,
 };
@@ -38,6 +39,9 @@ impl Job {
             grace: Grace { interrupt_ms: 300, terminate_ms: 300 },
             hard_timeout_ms: 60_000,
             control_dir: self.path(CONTROL_DIR).join("01-test"),
+            limits: Limits::default(),
+            cgroup: None,
+            sandboxed: false,
         }
     }
 

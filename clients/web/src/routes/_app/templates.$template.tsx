@@ -36,6 +36,18 @@ export const Route = createFileRoute("/_app/templates/$template")({
   component: TemplateRoute,
 });
 
+/** What runs a version, as people call it. */
+function engineLabel(engine: Engine) {
+  switch (engine) {
+    case Engine.TERRAFORM:
+      return "Terraform";
+    case Engine.COMMAND:
+      return "Own program";
+    default:
+      return "Unknown engine";
+  }
+}
+
 function TemplateRoute() {
   const { template } = Route.useParams();
   useLive({ types: ["template", "template_version"] });
@@ -214,7 +226,7 @@ function Version({
         Published <RelativeTime time={createTime} />
       </span>
       <span className="text-muted text-sm">
-        {Engine[engine] === "TERRAFORM" ? "Terraform" : "Unknown engine"}, {formatBytes(artifactSize)}
+        {engineLabel(engine)}, {formatBytes(artifactSize)}
       </span>
       <span className="inline-flex items-center gap-1 text-muted text-sm">
         sha256 <code>{shortDigest(artifactSha256)}</code>

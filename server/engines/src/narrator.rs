@@ -9,44 +9,44 @@ use crate::lines::{LineSplitter, Piece};
 use crate::mask::{Masker, Secrets};
 
 /// Speaks for one call to the engine.
-pub(super) struct Narrator<'a> {
+pub(crate) struct Narrator<'a> {
     sink: &'a dyn Sink,
     secrets: Secrets,
     percent: AtomicU8,
 }
 
 impl<'a> Narrator<'a> {
-    pub(super) fn new(job: &JobContext, sink: &'a dyn Sink) -> Self {
+    pub(crate) fn new(job: &JobContext, sink: &'a dyn Sink) -> Self {
         let secrets = Secrets::new(job.secrets.iter().chain([&job.state.password]));
         Self { sink, secrets, percent: AtomicU8::new(0) }
     }
 
     /// A step, or a part of one, begins.
-    pub(super) fn begin(&self, step: Step, percent: u8, message: &str) {
+    pub(crate) fn begin(&self, step: Step, percent: u8, message: &str) {
         self.progress(step, 0, 0, percent, message);
     }
 
-    pub(super) fn progress(&self, step: Step, current: u32, total: u32, percent: u8, message: &str) {
+    pub(crate) fn progress(&self, step: Step, current: u32, total: u32, percent: u8, message: &str) {
         let percent = self.percent.fetch_max(percent, Ordering::Relaxed).max(percent);
         self.sink.progress(Progress { step, current, total, percent, message: self.mask(message) });
     }
 
     /// A line of the platform's own.
-    pub(super) fn system(&self, step: Step, level: LogLevel, text: &str) {
+    pub(crate) fn system(&self, step: Step, level: LogLevel, text: &str) {
         self.stream(step, LogStream::System).message(level, format!("{text}\n").as_bytes());
     }
 
-    pub(super) fn mask(&self, text: &str) -> String {
+    pub(crate) fn mask(&self, text: &str) -> String {
         self.secrets.mask(text)
     }
 
     /// Resolves when the sink wants more.
-    pub(super) fn ready(&self) -> BoxFuture<'_, ()> {
+    pub(crate) fn ready(&self) -> BoxFuture<'_, ()> {
         self.sink.ready()
     }
 
     /// A voice for one stream of one run.
-    pub(super) fn stream(&self, step: Step, stream: LogStream) -> Voice<'_> {
+    pub(crate) fn stream(&self, step: Step, stream: LogStream) -> Voice<'_> {
         Voice {
             sink: self.sink,
             step,
@@ -59,7 +59,7 @@ impl<'a> Narrator<'a> {
 }
 
 /// One stream on its way into the log.
-pub(super) struct Voice<'a> {
+pub(crate) struct Voice<'a> {
     sink: &'a dyn Sink,
     step: Step,
     stream: LogStream,
@@ -71,7 +71,7 @@ pub(super) struct Voice<'a> {
 
 impl Voice<'_> {
     /// A whole message of one line or several.
-    pub(super) fn message(&mut self, level: LogLevel, text: &[u8]) {
+    pub(crate) fn message(&mut self, level: LogLevel, text: &[u8]) {
         self.masker.push(text, &mut self.masked);
         self.masker.end_message(&mut self.masked);
         self.say(level);
@@ -81,24 +81,24 @@ impl Voice<'_> {
     }
 
     /// Some bytes of a stream, cut anywhere.
-    pub(super) fn raw(&mut self, bytes: &[u8]) {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.masker.push(bytes, &mut self.masked);
         self.say(LogLevel::Info);
     }
 
     /// True when a part of a line waits for more.
-    pub(super) fn is_pending(&self) -> bool {
+    pub(crate) fn is_pending(&self) -> bool {
         self.splitter.is_pending()
     }
 
     /// Shows the part of a line that waits. What may become a secret still waits.
-    pub(super) fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         let part = self.splitter.flush();
         self.emit(LogLevel::Info, part);
     }
 
     /// The stream is over.
-    pub(super) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         self.masker.end_message(&mut self.masked);
         self.say(LogLevel::Info);
         let rest = std::mem::take(&mut self.splitter).finish();
