@@ -8,6 +8,7 @@ pub mod caller;
 pub mod codec;
 pub mod contract;
 pub mod database;
+pub mod history;
 pub mod http;
 pub mod ledger;
 pub mod line;
