@@ -50,6 +50,8 @@ impl Trouble {
 pub(super) struct Scene {
     /// Kind and key of each job.
     pub(super) jobs: [(JobKind, u32); JOBS],
+    /// Attempts that each of them has.
+    pub(super) attempts: u32,
     /// So much trouble may come, in any mixture.
     pub(super) trouble: u8,
     /// Of these kinds, as [`Trouble::bit`].
@@ -246,7 +248,7 @@ impl World {
     pub(super) fn new(scene: &Scene) -> Self {
         let runner = Runner { health: Health::Up, hands: [IDLE; JOBS] };
         Self {
-            jobs: scene.jobs.map(|(kind, key)| Job::new(kind, key, 2)),
+            jobs: scene.jobs.map(|(kind, key)| Job::new(kind, key, scene.attempts)),
             runners: [runner; RUNNERS],
             late: None,
             seen: None,
