@@ -93,7 +93,7 @@ fn may_write(world: &World, runner: usize, job: usize, fence: i64, fault: Fault)
         return false;
     }
     let mut jobs = world.jobs;
-    does(&mut jobs, Step::Write { job, fence, runner: row.lease.map_or(0, |_| runner as u32) }, fault).is_ok()
+    does(&mut jobs, Step::Write { job, fence, runner: runner as u32 }, fault).is_ok()
 }
 
 /// What is wrong with what happened, if anything.
