@@ -49,8 +49,7 @@ impl Known {
             self.grow();
         }
         let mut slot = self.home(state);
-        loop {
-            let Some(index) = (self.slots[slot] as usize).checked_sub(1) else { break };
+        while let Some(index) = (self.slots[slot] as usize).checked_sub(1) {
             if self.states[index] == state {
                 return (index, false);
             }

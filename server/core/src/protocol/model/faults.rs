@@ -129,10 +129,10 @@ fn alter(row: &mut Job, was: &Job, wanted: Step, fault: Fault) {
             row.lock = None;
             row.holds_key = false;
         }
-        (Fault::OldRecoveryFreesTheKey, Step::Recover { job: _, fence, .. }) => {
-            if row.kind == JobKind::Apply && row.lease.is_none() && fence < row.fence && fence > 0 {
-                row.holds_key = false;
-            }
+        (Fault::OldRecoveryFreesTheKey, Step::Recover { fence, .. })
+            if row.kind == JobKind::Apply && row.lease.is_none() && fence < row.fence =>
+        {
+            row.holds_key = false;
         }
         (Fault::ClaimKeepsTheFence, Step::Claim { .. }) if changed && was.fence > 0 => row.fence = was.fence,
         _ => {}

@@ -4,8 +4,8 @@
 use super::faults::{Fault, does};
 use crate::job::{JobEvent, JobKind, JobState};
 use crate::machine::StateMachine;
-use crate::protocol::queue::{Answer, Job, Lease, Refused, Step, WorkspaceLock, may_claim};
-use crate::protocol::{ApplyStart, Ending};
+use crate::protocol::Ending;
+use crate::protocol::queue::{Answer, Job, Lease, Refused, Step, WorkspaceLock};
 
 pub(super) const JOBS: usize = 3;
 pub(super) const RUNNERS: usize = 3;
