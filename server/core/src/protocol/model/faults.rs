@@ -121,6 +121,8 @@ fn alter(row: &mut Job, was: &Job, wanted: Step, fault: Fault) {
         (Fault::ReplayResetsTheFence, Step::Replay { .. }) if changed => row.fence = 0,
         (Fault::CancelForgetsTheLine, Step::Cancel { .. }) if changed => row.ready = was.ready,
         (Fault::HoldStaysAtCompletion, Step::Complete { .. }) if changed => row.holds_key = true,
+        // It is known, and not looked at.
+        (Fault::FailureAfterTheStartIsTriedAgain, _) => row.apply_started |= was.apply_started,
         (Fault::StartIsNotRecorded, Step::ApplyStart { .. }) => row.apply_started = was.apply_started,
         (Fault::ClaimDoesNotLookAtTheKey, _) => row.holds_key |= was.holds_key && row.lease.is_some(),
         (Fault::CancelEndsWhatRuns, Step::Cancel { .. }) if changed && row.state == JobState::Cancelling => {

@@ -7,6 +7,7 @@
 
 mod checker;
 mod faults;
+mod pack;
 mod properties;
 mod world;
 
