@@ -206,6 +206,33 @@ async fn a_runner_that_comes_back_ends_the_wait_and_hands_in_the_last_state() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_runner_that_comes_back_frees_nothing_of_a_later_attempt() {
+    let (line, first) = stage().await;
+    let (request, old) = taken_apply(&line, &first, "limits").await;
+    let job = request.jobs.last().unwrap();
+    first.go_silent();
+    line.dev.until_job(job, "the job is back in the line", |job| job.state() == JobState::Queued).await;
+    let second = ScriptedRunner::named(&line.app, "second").await;
+    let new = second.take_job(job).await;
+    assert_eq!((lease(&old).fence, lease(&new).fence), (1, 2));
+    assert!(second.start_apply(&new).await.unwrap().start);
+    second.go_silent();
+    line.dev.until(&request.name, RequestState::Failed).await;
+
+    // The engine of the second attempt may still be on its way out, whatever is heard of the first one.
+    let hour = "UPDATE workspaces SET lock_until_time = now() + interval '1 hour' WHERE lock_job_id IS NOT NULL";
+    assert_eq!(line.sql.run(hour, &[]).await, 1);
+    let held = "SELECT count(*) FROM concurrency_holds";
+    let recover = |of: &pb::JobAssignment| pb::RecoverJobRequest { job: of.job.clone(), state: Vec::new() };
+    first.link.runner_link().recover_job(recover(&old)).await.unwrap();
+    assert_eq!(line.sql.one::<i64>(held, &[]).await, 1, "the deployment is kept for the later attempt");
+    second.link.runner_link().recover_job(recover(&new)).await.unwrap();
+    assert_eq!(line.sql.one::<i64>(held, &[]).await, 0);
+    drop((first, second));
+    line.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_state_backend_is_open_to_the_engine_of_the_lease_alone() {
     let (line, runner) = stage().await;
     let (_, assignment) = taken_apply(&line, &runner, "limits").await;

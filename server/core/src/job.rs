@@ -114,7 +114,7 @@ pub enum JobEvent {
     BackoffOver,
     /// The runner was not heard of until the lease ended.
     LeaseLost {
-        /// [`JobKind::may_rerun`] of the job.
+        /// [`Facts::may_rerun`](crate::protocol::Facts::may_rerun) of the job.
         may_rerun: bool,
     },
     /// Somebody asked to stop it.

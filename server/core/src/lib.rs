@@ -27,6 +27,7 @@ pub mod page;
 pub mod password;
 pub mod plan;
 pub mod policy;
+pub mod protocol;
 pub mod rate;
 pub mod redact;
 pub mod request;

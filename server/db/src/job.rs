@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use flagstone_core::Error as CoreError;
 use flagstone_core::job::{JobKind, JobOperation, JobState};
+use flagstone_core::protocol::Facts;
 use flagstone_core::words::UnknownWord;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -78,6 +79,19 @@ impl JobRow {
     /// Where it stands.
     pub fn state(&self) -> Result<JobState, CoreError> {
         self.state.parse().map_err(unreadable)
+    }
+
+    /// What the protocol decides by.
+    pub fn facts(&self) -> Result<Facts, CoreError> {
+        Ok(Facts {
+            kind: self.kind()?,
+            state: self.state()?,
+            attempt: u32::try_from(self.attempt).unwrap_or_default(),
+            max_attempts: u32::try_from(self.max_attempts).unwrap_or_default(),
+            fence: self.fence,
+            leased: self.lease_id.is_some(),
+            apply_started: self.apply_started,
+        })
     }
 }
 

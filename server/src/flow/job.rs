@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use flagstone_core::job::{ErrorClass, JobEvent, JobKind, JobState, backoff};
 use flagstone_core::machine::StateMachine;
+use flagstone_core::protocol::{Ending, Lock};
 use flagstone_db::job::JobRow;
 use flagstone_db::{artifact, job, lease, queue, request, workspace};
 use serde_json::{Value, json};
@@ -53,15 +54,6 @@ pub enum Loss {
     Silent,
     /// It, or the runner that came after it, says so: its engine has ended.
     GaveUp,
-}
-
-/// What becomes of the lock on the workspace, and of the concurrency key with it, when a job leaves its runner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lock {
-    /// Nothing works on the deployment any more.
-    Free,
-    /// The engine may still be on its way out: kept until the supervisor's limit.
-    KeepForWindDown,
 }
 
 /// Records what happened to a job.
@@ -121,39 +113,41 @@ pub async fn set_apply_started(tx: &mut Tx, before: &JobRow) -> Result<JobRow> {
 
 /// The work is done. A job whose end was asked for meanwhile is CANCELLED all the same: what it did is kept.
 pub async fn succeed(tx: &mut Tx, before: &JobRow) -> Result<JobRow> {
-    let event = if before.state()? == JobState::Cancelling { JobEvent::ProcessEnded } else { JobEvent::Complete };
+    let (event, lock) = before.facts()?.end(Ending::Succeeded);
     let state = before.state()?.next(event, &before.name())?;
-    end(tx, before, state, None, Lock::Free).await
+    end(tx, before, state, None, lock).await
 }
 
 /// The runner says that the job failed, and that another attempt may help where `transient`. What follows for the
 /// request happens here too.
 pub async fn fail(tx: &mut Tx, before: &JobRow, error: &JobError, transient: bool) -> Result<JobRow> {
-    if before.state()? == JobState::Cancelling {
-        return process_ended(tx, before).await;
+    let facts = before.facts()?;
+    let (event, lock) = facts.end(Ending::Failed { transient });
+    if facts.state == JobState::Cancelling {
+        return cancelled(tx, before, event, lock).await;
     }
-    let (attempt, max_attempts) = (unsigned(before.attempt), unsigned(before.max_attempts));
-    let event = JobEvent::failed(transient, before.apply_started, attempt, max_attempts);
-    let state = before.state()?.next(event, &before.name())?;
+    let state = facts.state.next(event, &before.name())?;
     if state == JobState::RetryWait {
-        let delay = backoff(attempt, random()?);
+        let delay = backoff(facts.attempt, random()?);
         return put_back(tx, before, state, Some(error), delay).await;
     }
-    let after = end(tx, before, state, Some(error), Lock::Free).await?;
+    let after = end(tx, before, state, Some(error), lock).await?;
     failed(tx, &after, error).await?;
     Ok(after)
 }
 
 /// The hard time limit passed. The engine has ended where `ended`, else it may still be on its way out.
 pub async fn time_out(tx: &mut Tx, before: &JobRow, ended: bool) -> Result<JobRow> {
-    if before.state()? == JobState::Cancelling {
-        return cancelled(tx, before, JobEvent::ProcessEnded, lock_after(before, ended)).await;
+    let facts = before.facts()?;
+    let (event, lock) = facts.end(Ending::TimedOut { ended });
+    if facts.state == JobState::Cancelling {
+        return cancelled(tx, before, event, lock).await;
     }
-    let state = before.state()?.next(JobEvent::TimeLimit, &before.name())?;
+    let state = facts.state.next(event, &before.name())?;
     let minutes = f64::from(before.hard_timeout_seconds) / 60.0;
     let error =
         JobError::new(ErrorClass::Timeout, format!("The job took longer than {minutes:.1} minutes and was stopped."));
-    let after = end(tx, before, state, Some(&error), lock_after(before, ended)).await?;
+    let after = end(tx, before, state, Some(&error), lock).await?;
     failed(tx, &after, &error).await?;
     Ok(after)
 }
@@ -183,23 +177,23 @@ pub async fn stop(tx: &mut Tx, job_id: Uuid) -> Result<()> {
 
 /// The process of a job has ended whose end was asked for.
 pub async fn process_ended(tx: &mut Tx, before: &JobRow) -> Result<JobRow> {
-    cancelled(tx, before, JobEvent::ProcessEnded, Lock::Free).await
+    let (event, lock) = before.facts()?.end(Ending::ProcessEnded);
+    cancelled(tx, before, event, lock).await
 }
 
 /// The runner of a leased job is lost.
 pub async fn lose(tx: &mut Tx, before: &JobRow, why: Loss) -> Result<JobRow> {
     let error = JobError::runner_lost(before, why);
-    let ended = why == Loss::GaveUp;
-    let may_rerun = before.kind()?.may_rerun() || !before.apply_started;
-    let event = JobEvent::LeaseLost { may_rerun };
-    if before.state()? == JobState::Cancelling {
-        return cancelled(tx, before, event, lock_after(before, ended)).await;
+    let facts = before.facts()?;
+    let (event, lock) = facts.end(Ending::Lost { ended: why == Loss::GaveUp });
+    if facts.state == JobState::Cancelling {
+        return cancelled(tx, before, event, lock).await;
     }
-    let state = before.state()?.next(event, &before.name())?;
+    let state = facts.state.next(event, &before.name())?;
     if state == JobState::Queued {
         return put_back(tx, before, state, Some(&error), Duration::ZERO).await;
     }
-    let after = end(tx, before, state, Some(&error), lock_after(before, ended)).await?;
+    let after = end(tx, before, state, Some(&error), lock).await?;
     failed(tx, &after, &error).await?;
     Ok(after)
 }
@@ -207,16 +201,11 @@ pub async fn lose(tx: &mut Tx, before: &JobRow, why: Loss) -> Result<JobRow> {
 /// Frees what was kept for the engine of a lost runner: its last state has come, or its time is over.
 pub async fn end_wind_down(tx: &mut Tx, row: &JobRow, fence: i64) -> Result<()> {
     workspace::free_lock(tx, row, fence).await?;
-    if row.lease_id.is_none() {
+    if row.facts()?.may_free_key(fence) {
         queue::release_key(tx, row).await?;
     }
     tx.ledger.topic(crate::ledger::QUEUE_TOPIC);
     Ok(())
-}
-
-/// An apply that has begun leaves its workspace locked until its engine is known to have ended.
-const fn lock_after(job: &JobRow, ended: bool) -> Lock {
-    if job.apply_started && !ended { Lock::KeepForWindDown } else { Lock::Free }
 }
 
 async fn cancelled(tx: &mut Tx, before: &JobRow, event: JobEvent, lock: Lock) -> Result<JobRow> {
@@ -282,10 +271,6 @@ async fn release(tx: &mut Tx, before: &JobRow, lock: Lock) -> Result<()> {
     // A key that is free lets the next job of it run.
     tx.ledger.topic(crate::ledger::QUEUE_TOPIC);
     Ok(())
-}
-
-fn unsigned(count: i32) -> u32 {
-    u32::try_from(count).unwrap_or_default()
 }
 
 /// Uniform in 0..1.

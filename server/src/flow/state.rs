@@ -86,8 +86,7 @@ pub async fn store(tx: &mut Tx, job: &JobRow, fence: i64, state: &[u8]) -> Resul
     let disposition = if workspace::has_state(tx, organization_id, deployment_id, head.serial, &sha256).await? {
         Disposition::Known
     } else {
-        let is_live = job.fence == fence && job.lease_id.is_some();
-        let is_rightful = found.is_locked_by(job.id, fence) || (is_live && found.lock_job_id.is_none());
+        let is_rightful = job.facts()?.may_store(fence, found.is_locked_by(job.id, fence), found.lock_job_id.is_some());
         let is_next = found.lineage.is_empty() || (found.lineage == head.lineage && head.serial > found.serial);
         if is_rightful && is_next { Disposition::Stored } else { Disposition::Orphaned }
     };

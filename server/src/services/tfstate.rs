@@ -193,9 +193,8 @@ async fn store(app: &Arc<App>, call: Call, engine: &Engine, body: &[u8]) -> Resu
 async fn lock(app: &Arc<App>, call: Call, engine: &Engine, body: &[u8]) -> Result<Answer> {
     let (mut tx, job) = begin(app, call, engine, "workspace.lock").await?;
     let found = workspace::lock_or_create(&mut tx, &job).await?;
-    let is_live = job.fence == engine.fence && job.lease_id.is_some();
-    let is_free = found.lock_job_id.is_none() || found.is_locked_by(job.id, engine.fence);
-    if !is_live || !is_free {
+    let locked_by_other = found.lock_job_id.is_some() && !found.is_locked_by(job.id, engine.fence);
+    if !job.facts()?.may_lock(engine.fence, locked_by_other) {
         let info = found.lock_info.unwrap_or_else(|| json!({"ID": "", "Who": found.lock_job_id}));
         return Ok(Answer::Locked(info));
     }
@@ -209,7 +208,7 @@ async fn unlock(app: &Arc<App>, call: Call, engine: &Engine) -> Result<Answer> {
     let (mut tx, job) = begin(app, call, engine, "workspace.unlock").await?;
     // The engine of a lost runner lets go too when it could not store its state and left a file instead: the lock is
     // kept for what its supervisor's runner brings, until that says that it was all.
-    if job.fence == engine.fence && job.lease_id.is_some() {
+    if job.facts()?.is_current(engine.fence) {
         workspace::free_lock(&mut tx, &job, engine.fence).await?;
     }
     tx.commit_worker().await?;
@@ -229,8 +228,7 @@ async fn begin(app: &Arc<App>, call: Call, engine: &Engine, action: &str) -> Res
 
 /// Whether the engine may see the state: while its lease lives, and while its lock is kept.
 fn may_use(job: &JobRow, fence: i64, found: Option<&workspace::WorkspaceRow>) -> Result<(), CoreError> {
-    let is_live = job.fence == fence && job.lease_id.is_some();
-    if is_live || found.is_some_and(|found| found.is_locked_by(job.id, fence)) {
+    if job.facts()?.is_current(fence) || found.is_some_and(|found| found.is_locked_by(job.id, fence)) {
         return Ok(());
     }
     Err(CoreError::new(

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use flagstone_core::protocol::may_reap;
 use flagstone_db::job::JobRow;
 use flagstone_db::lease::LeaseRow;
 use flagstone_db::{TxScope, job, lease, workspace};
@@ -52,7 +53,9 @@ async fn reap(app: &Arc<App>, lease: &LeaseRow) -> Result<()> {
         let mut tx = begin(app, organization_id, "job.lose", *job_id).await?;
         let Some(row) = jobs::lock(&mut tx, *job_id).await? else { continue };
         // Heard of again meanwhile, or ended.
-        if row.lease_id != Some(lease.id) || !lease::lock_expired(&mut tx, lease.id).await? {
+        let is_the_same = row.lease_id == Some(lease.id);
+        let is_over = is_the_same && lease::lock_expired(&mut tx, lease.id).await?;
+        if !may_reap(is_the_same, is_over) {
             continue;
         }
         lose(&mut tx, &row).await?;
@@ -76,7 +79,7 @@ async fn lose(tx: &mut Tx, row: &JobRow) -> Result<()> {
 pub async fn abandon(app: &Arc<App>, organization_id: Uuid, job_id: Uuid, fence: i64) -> Result<()> {
     let mut tx = begin(app, organization_id, "job.lose", job_id).await?;
     match jobs::lock(&mut tx, job_id).await? {
-        Some(row) if row.fence == fence && row.lease_id.is_some() => {
+        Some(row) if row.facts()?.is_current(fence) => {
             lose(&mut tx, &row).await?;
             tx.commit_worker().await
         }

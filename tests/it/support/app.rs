@@ -17,6 +17,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::caller::Caller;
 use super::database;
+use super::history;
 use super::ledger::Calls;
 use super::skip::built_program;
 
@@ -134,7 +135,8 @@ impl TestApp {
         Caller::new(self.connect().await, Some(caller.token()), self.calls.clone())
     }
 
-    /// Stops the server and checks that no job was left behind and that each mutation left one audit event.
+    /// Stops the server and checks that no job was left behind that each mutation left one audit event, and that
+    /// whatever jobs did is what the protocol does.
     pub async fn finish(self) {
         let query = "SELECT id::text || ' ' || kind || ' ' || state FROM jobs \
                      WHERE state NOT IN ('SUCCEEDED', 'FAILED', 'CANCELLED', 'DEAD_LETTERED')";
@@ -148,6 +150,7 @@ impl TestApp {
     pub async fn finish_with_jobs(mut self) {
         self.stop().await;
         self.calls.check(&self.sql).await;
+        history::check(&self.sql).await;
     }
 
     /// Has the server do at once what it does every hour.

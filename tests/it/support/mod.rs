@@ -9,6 +9,7 @@ pub mod canaries;
 pub mod codec;
 pub mod contract;
 pub mod database;
+pub mod history;
 pub mod http;
 pub mod ledger;
 pub mod line;

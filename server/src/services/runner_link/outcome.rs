@@ -2,6 +2,7 @@
 
 use flagstone_api::pb;
 use flagstone_core::job::{ErrorClass, JobKind, JobState};
+use flagstone_core::protocol::Ending;
 use flagstone_core::{Error as CoreError, Reason};
 use flagstone_db::job::JobRow;
 use flagstone_db::{lease, workspace};
@@ -101,8 +102,7 @@ async fn plan(tx: &mut Tx, before: &JobRow, fence: i64, planned: pb::PlanOutcome
 
 async fn apply(tx: &mut Tx, before: &JobRow, applied: pb::ApplyOutcome) -> Result<JobRow> {
     expect_kind(before, JobKind::Apply)?;
-    let started = before.apply_started;
-    if !started {
+    if !before.facts()?.may_succeed() {
         let message = "Its apply was never recorded as started. Send apply_start and wait for the verdict first.";
         return Err(CoreError::precondition(Reason::WrongState, message).into());
     }
@@ -129,13 +129,11 @@ async fn apply(tx: &mut Tx, before: &JobRow, applied: pb::ApplyOutcome) -> Resul
 
 /// The process was ended: since that was asked for, since its time was over, or since the runner itself has to stop.
 async fn cancel(tx: &mut Tx, before: &JobRow, reason: pb::WorkCancelReason) -> Result<JobRow> {
-    if reason == pb::WorkCancelReason::Timeout {
-        return jobs::time_out(tx, before, true).await;
+    match before.facts()?.stopped(reason == pb::WorkCancelReason::Timeout) {
+        Ending::TimedOut { ended } => jobs::time_out(tx, before, ended).await,
+        Ending::ProcessEnded => jobs::process_ended(tx, before).await,
+        _ => jobs::lose(tx, before, Loss::GaveUp).await,
     }
-    if before.state()? == JobState::Cancelling {
-        return jobs::process_ended(tx, before).await;
-    }
-    jobs::lose(tx, before, Loss::GaveUp).await
 }
 
 /// RecoverJob: the engine of a runner that was lost is gone.
@@ -155,13 +153,15 @@ pub(super) async fn recover_job(cx: Cx, req: pb::RecoverJobRequest) -> Result<pb
         false => Some(state::store(&mut tx, &found, fence, &req.state).await?),
     };
     let mut row = found;
-    if row.fence == fence && row.runner.as_deref() == Some(&*runner) && row.state()?.is_leased() {
+    let is_holder = row.runner.as_deref() == Some(&*runner);
+    if row.facts()?.is_lost_by_recovery(fence, is_holder) {
         if let Some(lease_id) = row.lease_id {
             lease::lock(&mut tx, lease_id).await?;
         }
         row = jobs::lose(&mut tx, &row, Loss::GaveUp).await?;
     }
     jobs::end_wind_down(&mut tx, &row, fence).await?;
+    tx.ledger.detail("fence", fence);
     tx.commit_worker().await?;
     tracing::info!(job = %job_id, fence, state = disposition.map(Disposition::as_str), "A lost job was recovered.");
     let disposition = match disposition {

@@ -13,7 +13,8 @@ use async_stream::try_stream;
 use flagstone_api::pb;
 use flagstone_api::pb::work_request::Message as Asked;
 use flagstone_api::pb::work_response::Message as Told;
-use flagstone_core::job::{JobKind, JobState};
+use flagstone_core::job::JobState;
+use flagstone_core::protocol::ApplyStart;
 use flagstone_db::job::JobRow;
 use flagstone_db::queue::Claimant;
 use flagstone_db::{Bell, BellListener, TxScope, lease, runner};
@@ -346,14 +347,16 @@ impl Session {
         let (job_id, fence) = lease_ref(start.job.as_ref())?;
         let mut tx = begin(&self.cx, job_id, "job.start_apply").await?;
         let before = lock_held(&mut tx, &self.name, job_id, fence).await?;
-        if before.kind()? != JobKind::Apply || before.apply_started {
-            // A second start of the same plan is what must never be.
-            return Ok(Verdict::Refuse("The apply of this job was recorded before.".to_owned()));
-        }
-        if before.state()? == JobState::Cancelling {
-            jobs::process_ended(&mut tx, &before).await?;
-            tx.commit_worker().await?;
-            return Ok(Verdict::Refuse("The end of the job was asked for.".to_owned()));
+        match before.facts()?.apply_start() {
+            ApplyStart::Judge => {}
+            ApplyStart::Refuse => {
+                return Ok(Verdict::Refuse("The apply of this job was recorded before.".to_owned()));
+            }
+            ApplyStart::End => {
+                jobs::process_ended(&mut tx, &before).await?;
+                tx.commit_worker().await?;
+                return Ok(Verdict::Refuse("The end of the job was asked for.".to_owned()));
+            }
         }
         let verdict = apply_starting(&mut tx, &before, &start.changes_digest, &start.file_sha256).await?;
         match &verdict {
