@@ -169,7 +169,8 @@ impl Told {
 
 /// The methods that take one message, and their texts.
 fn walked() -> Vec<(Method, Vec<TextPath>)> {
-    let is_unary = |method: &Method| !method.descriptor.is_client_streaming() && !method.descriptor.is_server_streaming();
+    let is_unary =
+        |method: &Method| !method.descriptor.is_client_streaming() && !method.descriptor.is_server_streaming();
     let one = methods().into_iter().filter(is_unary);
     let walked: Vec<_> = one.map(|method| (method.texts(), method)).map(|(texts, method)| (method, texts)).collect();
     let texts: usize = walked.iter().map(|(_, texts)| texts.len()).sum();
@@ -261,7 +262,11 @@ async fn odd_characters_and_what_is_no_text_break_nothing() {
         ODD.into_iter().flat_map(move |odd| {
             let request: Bytes = stage.request(method, path, odd).encode_to_vec().into();
             // Who may nothing gets as far as the door: there only names are read.
-            let callers = if odd == ODD[0] { vec![stage.caller(method), stage.nobody.clone()] } else { vec![stage.caller(method)] };
+            let callers = if odd == ODD[0] {
+                vec![stage.caller(method), stage.nobody.clone()]
+            } else {
+                vec![stage.caller(method)]
+            };
             callers.into_iter().map(move |caller| (caller, Call { method, path, what: odd, request: request.clone() }))
         })
     });

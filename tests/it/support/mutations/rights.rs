@@ -1,13 +1,13 @@
 //! Who may come in and do what: providers, roles, groups, teams, devices, tokens, programs and keys.
 
 use flagstone_api::pb;
-use prost_reflect::{DynamicMessage, Value};
+use prost_reflect::DynamicMessage;
 use prost_types::FieldMask;
 
 use super::{Prepared, Stage, confirm, device_login};
 use crate::support::authority;
 use crate::support::caller::Caller;
-use crate::support::contract::{Method, set};
+use crate::support::contract::Method;
 use crate::support::sso;
 
 impl Stage {
