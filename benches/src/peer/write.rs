@@ -141,10 +141,11 @@ impl Groups {
         let (client, organization_id) = (&prepared.client, &self.organization_id);
         let request_id = Uuid::parse_str(&message.request_id)?;
         let key = format!("{organization_id}/{CREATOR}/{request_id}");
+        let claim: [Value<'_>; 1] = [&key];
         let look_up: [Value<'_>; 3] = [organization_id, &CREATOR, &request_id];
         let ((), _, known) = tokio::try_join!(
             client.batch_execute("BEGIN"),
-            client.execute(&prepared.claim, &[&key]),
+            client.execute(&prepared.claim, &claim),
             client.query_opt(&prepared.look_up, &look_up),
         )?;
         if known.is_some() {
