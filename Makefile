@@ -27,7 +27,7 @@ snapshots: ## Accepts the snapshots as they are now: review them with git diff
 	@INSTA_UPDATE=always cargo nextest run --workspace --locked
 
 bench: ## Runs the benchmarks of README.md in the release profile and writes benches/RESULTS.md
-	@cargo build --release --locked -p flagstone-server -p flagstone-bench
+	@cargo build --release --locked -p flagstone-server -p flagstone-bench -p flagstone-verify
 	@target/release/flagstone-bench --write benches/RESULTS.md
 	@cargo run --release --locked --manifest-path oracles/Cargo.toml --target-dir target/oracles --bin peers -- benches/RESULTS.md
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use flagstone_api::pb;
 use flagstone_api::pb::access_service_client::AccessServiceClient;
+use flagstone_api::pb::environment_service_client::EnvironmentServiceClient;
 use flagstone_core::access::{
     Binding, Effect, Grants, Object, Permission, PermissionScope, PrincipalFacts, Restriction, Scope, Who, decide,
     role_templates,
@@ -19,9 +20,9 @@ use crate::client::{self, Caller};
 use crate::load::{Contender, compete, drive};
 use crate::machine::Others;
 use crate::report::{Aim, Line, Section, time, times};
-use crate::stack::{self, Options, Stack};
+use crate::stack::{self, Options, Server, Stack};
 use crate::stats::{Sample, median_of};
-use crate::{Result, seed};
+use crate::{Result, order, seed};
 
 /// Rules of the organizations that are compared, in the evaluator and through the edge.
 const RULES: [usize; 3] = [10_000, 100_000, 1_000_000];
@@ -66,7 +67,7 @@ pub(crate) async fn access(stack: &Stack) -> Result<Section> {
             aim: Aim::below(slow, Duration::from_micros(1)),
         });
     }
-    lines.extend(checks(stack).await?);
+    lines.extend(checks(stack, first.unwrap_or_default()).await?);
     Ok(Section {
         title: "Permission checks".to_owned(),
         method: format!(
@@ -134,7 +135,7 @@ fn grants(number: usize) -> Grants {
     Grants::compile(facts, bindings.collect())
 }
 
-async fn checks(stack: &Stack) -> Result<Vec<Line>> {
+async fn checks(stack: &Stack, decision: Duration) -> Result<Vec<Line>> {
     let admin = stack::connect(&stack.url_of("postgres")?).await?;
     let mut servers = Vec::with_capacity(BINDINGS.len());
     for (name, count) in BINDINGS {
@@ -154,7 +155,14 @@ async fn checks(stack: &Stack) -> Result<Vec<Line>> {
     }
     let rounds = compete(&contenders, ROUND).await?;
     drop(contenders);
-    let mut lines = Vec::new();
+    let read = read(&servers[0]).await?;
+    let mut lines = vec![Line {
+        what: format!("a decision, {} rules, p50, of GetEnvironment, 1 caller", RULES[0]),
+        flagstone: time(decision),
+        peer: time(read),
+        ratio: format!("{:.2} %", decision.as_secs_f64() / read.as_secs_f64() * 100.0),
+        aim: Aim::Of("≤ 2 %".to_owned(), decision.as_secs_f64() <= read.as_secs_f64() * 0.02),
+    }];
     for ((_, count), rounds) in BINDINGS.iter().zip(&rounds) {
         for (word, share, aim) in [("p50", 0.5, false), ("p99", 0.99, true)] {
             let found = median_of(rounds, |sample| sample.quantile(share));
@@ -171,6 +179,18 @@ async fn checks(stack: &Stack) -> Result<Vec<Line>> {
         server.stop().await;
     }
     Ok(lines)
+}
+
+/// How long a read by name takes that nobody else delays, in the median.
+async fn read(server: &Server) -> Result<Duration> {
+    let caller = client::caller(server.address, &client::login(server.address).await?).await?;
+    let name = order::development(&caller).await?;
+    let sample = drive(&[caller], 1, ROUND, move |caller: Caller| {
+        let request = pb::GetEnvironmentRequest { name: name.clone() };
+        async move { EnvironmentServiceClient::new(caller).get_environment(request).await.map(drop) }
+    })
+    .await?;
+    Ok(sample.quantile(0.5))
 }
 
 async fn check(caller: Caller) -> Result<(), Status> {

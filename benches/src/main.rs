@@ -1,8 +1,8 @@
 //! The benchmarks. Everything that is compared runs in one go on one machine, in turns, and is printed as ratios: numbers
 //! of different days or machines say nothing about each other.
 //!
-//! `make bench` builds the server and this program and runs all of it, which takes under six minutes. Nothing here fails
-//! because a machine is slow.
+//! `make bench` builds the server and this program and runs all of it, which takes some ten minutes. Subjects that are named
+//! run alone, and replace their own parts of the file of results. Nothing here fails because a machine is slow.
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 
@@ -16,13 +16,17 @@ mod order;
 mod peer;
 mod report;
 mod request;
+mod results;
+mod revoke;
 mod runner;
+mod seal;
 mod seed;
 mod stack;
 mod start;
 mod stats;
 mod tail;
 mod unary;
+mod write;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,7 +50,7 @@ struct Program {
     /// Only these subjects; all where none is named
     #[arg(value_enum)]
     subjects: Vec<Subject>,
-    /// Also write the results to this file
+    /// Also write the results to this file, each part in the place of its older self
     #[arg(long)]
     write: Option<PathBuf>,
 }
@@ -70,6 +74,12 @@ enum Subject {
     List,
     /// Decisions about permissions, alone and through the edge
     Access,
+    /// How long a right works that was taken away
+    Revoke,
+    /// A write with everything it leaves behind against a bare INSERT
+    Write,
+    /// Sealing, exporting and verifying the audit
+    Seal,
     /// The live log
     Tail,
     /// An order from CreateRequest to COMPLETED
@@ -77,6 +87,13 @@ enum Subject {
     /// Start, idle memory and CPU time, size
     Start,
 }
+
+/// What the file of results begins with.
+const BEGINNING: &str = "## Benchmarks
+
+`make bench` runs all of it and writes this file; `target/release/flagstone-bench --write benches/RESULTS.md revoke` runs one
+subject and replaces its part. Each part ends with when and on what it was taken.
+";
 
 fn main() -> ExitCode {
     let program = Program::parse();
@@ -100,14 +117,10 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(wanted: &[Subject], write: Option<PathBuf>) -> Result<()> {
+async fn run(wanted: &[Subject], file: Option<PathBuf>) -> Result<()> {
     let stack = Stack::start().await?;
-    let mut text = format!(
-        "## Benchmarks\n\n{}; {}. One run of `make bench`.\n\n",
-        machine::describe(),
-        chrono::Utc::now().format("%-d %B %Y")
-    );
-    print!("{text}");
+    let taken = format!("Taken on {} on {}", chrono::Utc::now().format("%-d %B %Y"), machine::describe());
+    println!("{BEGINNING}");
     for subject in Subject::value_variants() {
         if !wanted.is_empty() && !wanted.contains(subject) {
             continue;
@@ -118,17 +131,21 @@ async fn run(wanted: &[Subject], write: Option<PathBuf>) -> Result<()> {
             Subject::Login => login::login(&stack).await?,
             Subject::List => list::list(&stack).await?,
             Subject::Access => access::access(&stack).await?,
+            Subject::Revoke => revoke::revoke(&stack).await?,
+            Subject::Write => write::write(&stack).await?,
+            Subject::Seal => seal::seal(&stack).await?,
             Subject::Tail => tail::tail(&stack).await?,
             Subject::Request => request::request(&stack).await?,
             Subject::Start => start::start(&stack).await?,
         };
-        let section = section.render();
+        let section = section.render(&taken);
         println!("{section}");
-        text.push_str(&section);
+        // What was measured stays, whatever becomes of the next.
+        if let Some(path) = &file {
+            let known = std::fs::read_to_string(path).unwrap_or_else(|_| BEGINNING.to_owned());
+            std::fs::write(path, results::put(&known, &section))?;
+        }
     }
     stack.stop().await;
-    if let Some(path) = write {
-        std::fs::write(path, text.trim_end().to_owned() + "\n")?;
-    }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! The peers: bare tonic servers with the same messages and nothing around them. No token is looked at, no permission,
 //! no limit, no metric; the query is the server's own, prepared once and sent by tokio-postgres without an ORM.
 
+mod write;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,23 +10,41 @@ use std::time::SystemTime;
 
 use flagstone_api::pb;
 use flagstone_api::pb::environment_service_server::{EnvironmentService, EnvironmentServiceServer};
+use flagstone_api::pb::group_service_server::GroupServiceServer;
 use flagstone_core::tier::Tier;
 use tokio::process::Command;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 use tokio_postgres::{Client, Row, Statement};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use self::write::Groups;
 use crate::Result;
 use crate::stack::{self, Server, Stack};
 
-/// How a peer uses its connections.
+/// What a peer does, and how it uses its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Mode {
     /// Two connections shared by all calls, whose queries are sent one behind the other without waiting.
     Shared,
     /// Sixteen connections, each of one call at a time, given back without a ping.
     Pool,
+    /// Writes on such a pool: one INSERT, which is its own transaction.
+    Insert,
+    /// Writes: a transaction of the row, its change event, and the answer kept under its `request_id`.
+    Change,
+    /// Writes: the same with an audit event.
+    Audit,
+    /// Writes: the same with a NOTIFY before the commit.
+    Notify,
+    /// Writes: with the audit event, hashed with the one before it.
+    Chain,
+}
+
+impl Mode {
+    const fn connections(self) -> usize {
+        if matches!(self, Self::Shared) { 2 } else { 16 }
+    }
 }
 
 /// What a peer process is told.
@@ -39,12 +59,12 @@ pub(crate) struct Options {
     url_file: std::path::PathBuf,
 }
 
-/// Starts a peer as a process of its own.
-pub(crate) async fn start(stack: &Stack, mode: Mode) -> Result<Server> {
+/// Starts a peer as a process of its own, on the cluster's database with this name.
+pub(crate) async fn start(stack: &Stack, mode: Mode, database: &str) -> Result<Server> {
     let address = stack::free_address()?;
     let dir = stack.dir("peer")?;
-    let url_file = dir.join("url");
-    std::fs::write(&url_file, stack.url_of("flagstone")?)?;
+    let url_file = dir.join(format!("{database}.url"));
+    std::fs::write(&url_file, stack.url_of(database)?)?;
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("peer").arg("--listen").arg(address.to_string());
     command.arg("--mode").arg(format!("{mode:?}").to_lowercase()).arg("--url-file").arg(&url_file);
@@ -56,36 +76,47 @@ pub(crate) async fn start(stack: &Stack, mode: Mode) -> Result<Server> {
 /// Serves until killed.
 pub(crate) async fn serve(options: Options) -> Result<()> {
     let url = std::fs::read_to_string(&options.url_file)?;
-    let size = match options.mode {
-        Mode::Shared => 2,
-        Mode::Pool => 16,
-    };
-    let mut connections = Vec::with_capacity(size);
-    for _ in 0..size {
-        let client = stack::connect(&url).await?;
-        let statement = client.prepare(QUERY).await?;
-        connections.push((client, statement));
+    let mut connections = Vec::with_capacity(options.mode.connections());
+    for _ in 0..options.mode.connections() {
+        connections.push(stack::connect(&url).await?);
     }
-    let (client, _) = &connections[0];
-    let unit = client.query_one("SELECT organization_id, id, slug FROM business_units LIMIT 1", &[]).await?;
-    let source = match options.mode {
-        Mode::Shared => Source::Shared { connections, next: AtomicUsize::new(0) },
-        Mode::Pool => {
-            let (give, take) = tokio::sync::mpsc::unbounded_channel();
-            for connection in connections {
-                give.send(connection).map_err(|_| "the pool is closed")?;
-            }
-            Source::Pool { give, take: Mutex::new(take) }
+    let mut server = tonic::transport::Server::builder().tcp_nodelay(true);
+    let router = match options.mode {
+        Mode::Shared | Mode::Pool => {
+            let environments = Environments::open(connections, options.mode).await?;
+            server.add_service(EnvironmentServiceServer::from_arc(Arc::new(environments)))
+        }
+        Mode::Insert | Mode::Change | Mode::Audit | Mode::Notify | Mode::Chain => {
+            let groups = Groups::open(connections, options.mode).await?;
+            server.add_service(GroupServiceServer::from_arc(Arc::new(groups)))
         }
     };
-    let environments =
-        Environments { source, organization_id: unit.try_get(0)?, unit_id: unit.try_get(1)?, unit: unit.try_get(2)? };
-    tonic::transport::Server::builder()
-        .tcp_nodelay(true)
-        .add_service(EnvironmentServiceServer::from_arc(Arc::new(environments)))
-        .serve(options.listen)
-        .await?;
+    router.serve(options.listen).await?;
     Ok(())
+}
+
+/// Connections, each of one call at a time.
+struct Pool<T> {
+    give: mpsc::UnboundedSender<T>,
+    take: Mutex<mpsc::UnboundedReceiver<T>>,
+}
+
+impl<T> Pool<T> {
+    fn of(connections: Vec<T>) -> Result<Self> {
+        let (give, take) = mpsc::unbounded_channel();
+        for connection in connections {
+            give.send(connection).map_err(|_| "the pool is closed")?;
+        }
+        Ok(Self { give, take: Mutex::new(take) })
+    }
+
+    async fn take(&self) -> Result<T> {
+        Ok(self.take.lock().await.recv().await.ok_or("the pool is closed")?)
+    }
+
+    fn give(&self, connection: T) {
+        let _ = self.give.send(connection);
+    }
 }
 
 /// The query of `flagstone_db::environment::find`.
@@ -96,14 +127,8 @@ const QUERY: &str = "SELECT id, organization_id, business_unit_id, slug, display
 type Prepared = (Client, Statement);
 
 enum Source {
-    Shared {
-        connections: Vec<Prepared>,
-        next: AtomicUsize,
-    },
-    Pool {
-        give: tokio::sync::mpsc::UnboundedSender<Prepared>,
-        take: Mutex<tokio::sync::mpsc::UnboundedReceiver<Prepared>>,
-    },
+    Shared { connections: Vec<Prepared>, next: AtomicUsize },
+    Pool(Pool<Prepared>),
 }
 
 struct Environments {
@@ -114,16 +139,32 @@ struct Environments {
 }
 
 impl Environments {
+    async fn open(clients: Vec<Client>, mode: Mode) -> Result<Self> {
+        let mut connections = Vec::with_capacity(clients.len());
+        for client in clients {
+            let statement = client.prepare(QUERY).await?;
+            connections.push((client, statement));
+        }
+        let (client, _) = &connections[0];
+        let unit = client.query_one("SELECT organization_id, id, slug FROM business_units LIMIT 1", &[]).await?;
+        let source = if mode == Mode::Shared {
+            Source::Shared { connections, next: AtomicUsize::new(0) }
+        } else {
+            Source::Pool(Pool::of(connections)?)
+        };
+        Ok(Self { source, organization_id: unit.try_get(0)?, unit_id: unit.try_get(1)?, unit: unit.try_get(2)? })
+    }
+
     async fn find(&self, slug: &str) -> Result<Option<Row>> {
         match &self.source {
             Source::Shared { connections, next } => {
                 let (client, statement) = &connections[next.fetch_add(1, Ordering::Relaxed) % connections.len()];
                 self.ask(client, statement, slug).await
             }
-            Source::Pool { give, take } => {
-                let (client, statement) = take.lock().await.recv().await.ok_or("the pool is closed")?;
+            Source::Pool(pool) => {
+                let (client, statement) = pool.take().await?;
                 let found = self.ask(&client, &statement, slug).await;
-                let _ = give.send((client, statement));
+                pool.give((client, statement));
                 found
             }
         }

@@ -59,8 +59,8 @@ pub(crate) struct Section {
 }
 
 impl Section {
-    /// Markdown that is readable as it is.
-    pub(crate) fn render(&self) -> String {
+    /// Markdown that is readable as it is. `taken` says when and on what: parts of a file of results may differ in both.
+    pub(crate) fn render(&self, taken: &str) -> String {
         let head = ["", "Flagstone", "Peer", "Ratio", "Aim", ""].map(str::to_owned);
         let rows: Vec<[String; 6]> = std::iter::once(head).chain(self.lines.iter().map(row)).collect();
         let widths: [usize; 6] =
@@ -78,7 +78,7 @@ impl Section {
                 text.push_str("|\n");
             }
         }
-        let _ = writeln!(text, "\nOther processes used {:.2} cores meanwhile.\n", self.others);
+        let _ = writeln!(text, "\n{taken}; other processes used {:.2} cores meanwhile.\n", self.others);
         text
     }
 }
@@ -160,10 +160,8 @@ mod tests {
             aim: Aim::at_least(0.5, 0.7),
         };
         let section = Section { title: "T".to_owned(), method: "M".to_owned(), lines: vec![line], others: 0.5 };
-        assert!(
-            section.render().contains("| GetX | 1/s       | 2/s  | 50 %  | ≥ 70 % | missed |"),
-            "{}",
-            section.render()
-        );
+        let text = section.render("Today");
+        assert!(text.contains("| GetX | 1/s       | 2/s  | 50 %  | ≥ 70 % | missed |"), "{text}");
+        assert!(text.ends_with("\nToday; other processes used 0.50 cores meanwhile.\n\n"), "{text}");
     }
 }

@@ -24,6 +24,11 @@ impl Sample {
         Self { cpu, ..self }
     }
 
+    /// Calls that were answered.
+    pub(crate) fn calls(&self) -> usize {
+        self.latencies.len()
+    }
+
     /// Calls a second.
     pub(crate) fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64()

@@ -36,7 +36,8 @@ pub(crate) async fn get(stack: &Stack) -> Result<Section> {
     let server = Options::default().start(stack).await?;
     let bearer = client::login(server.address).await?;
     let name = order::development(&client::caller(server.address, &bearer).await?).await?;
-    let (shared, pool) = (peer::start(stack, Mode::Shared).await?, peer::start(stack, Mode::Pool).await?);
+    let shared = peer::start(stack, Mode::Shared, "flagstone").await?;
+    let pool = peer::start(stack, Mode::Pool, "flagstone").await?;
     let others = Others::watch();
     let mut lines = Vec::new();
 
@@ -79,7 +80,7 @@ pub(crate) async fn get(stack: &Stack) -> Result<Section> {
 pub(crate) async fn hello(stack: &Stack) -> Result<Section> {
     let server = Options::default().start(stack).await?;
     let bearer = client::login(server.address).await?;
-    let bare = peer::start(stack, Mode::Shared).await?;
+    let bare = peer::start(stack, Mode::Shared, "flagstone").await?;
     let others = Others::watch();
     let contenders = [
         contender(&server, client::callers(server.address, &bearer, CONNECTIONS).await?, CALLERS, tiers),
@@ -143,7 +144,7 @@ async fn get_rounds(
     compete(&contenders, round).await
 }
 
-fn contender<'a, C, F, Fut>(server: &Server, clients: Vec<C>, callers: usize, call: F) -> Contender<'a>
+pub(crate) fn contender<'a, C, F, Fut>(server: &Server, clients: Vec<C>, callers: usize, call: F) -> Contender<'a>
 where
     C: Clone + Send + 'static,
     F: Fn(C) -> Fut + Clone + Send + 'static,
@@ -183,7 +184,7 @@ async fn web_tiers(mut client: WebClient) -> Result<(), Status> {
     client.list_environment_tiers(pb::ListEnvironmentTiersRequest {}).await.map(drop)
 }
 
-fn latencies(what: &str, ours: &[Sample], theirs: &[Sample]) -> Vec<Line> {
+pub(crate) fn latencies(what: &str, ours: &[Sample], theirs: &[Sample]) -> Vec<Line> {
     [("p50", 0.5), ("p99", 0.99)]
         .into_iter()
         .map(|(word, share)| {
@@ -199,7 +200,7 @@ fn latencies(what: &str, ours: &[Sample], theirs: &[Sample]) -> Vec<Line> {
         .collect()
 }
 
-fn cpu(what: &str, ours: &[Sample], theirs: &[Sample]) -> Line {
+pub(crate) fn cpu(what: &str, ours: &[Sample], theirs: &[Sample]) -> Line {
     let of = |rounds: &[Sample]| median_of(rounds, Sample::cpu_per_call);
     Line {
         what: format!("{what}, CPU of the server per call"),
