@@ -248,7 +248,7 @@ mod tests {
     fn a_command_template_holds_the_programs_that_it_names() {
         let files = |command: &str| {
             let manifest = format!(
-                "id: x\nname: X\nversion: 1.0.0\ndescription: X.\ncategory: X\nprovider: NONE\nengine: COMMAND\n\
+                "id: tool\nname: X\nversion: 1.0.0\ndescription: X.\ncategory: X\nprovider: NONE\nengine: COMMAND\n\
                  kind: ACTION\nentrypoint: run.bin\ninputs: {{type: object}}\ncommand: {command}\n"
             );
             Files::from([
@@ -257,9 +257,9 @@ mod tests {
                 ("run.bin".into(), vec![0xff]),
             ])
         };
-        let good = package("x".into(), &files("{plan: [./run.bin], apply: [sh, -c, ls]}")).unwrap();
+        let good = package("tool".into(), &files("{plan: [./run.bin], apply: [sh, -c, ls]}")).unwrap();
         assert_eq!(good.manifest.engine.as_str(), "COMMAND");
-        let fault = package("x".into(), &files("{plan: [./run.bin], apply: [bin/apply]}")).unwrap_err();
+        let fault = package("tool".into(), &files("{plan: [./run.bin], apply: [bin/apply]}")).unwrap_err();
         assert!(fault.contains("no file bin/apply"), "{fault}");
     }
 

@@ -30,8 +30,9 @@ const PROMISED: Duration = Duration::from_secs(1);
 const BESIDE_OTHERS: Duration = Duration::from_secs(5);
 
 /// What somebody needs to write, to read and to watch.
-const RIGHTS: [&str; 5] = [
+const RIGHTS: [&str; 6] = [
     "business_unit:requests:create",
+    "business_unit:templates:provision",
     "business_unit:deployments:create:development",
     "business_unit:deployments:read",
     "business_unit:environments:read",

@@ -373,11 +373,7 @@ async fn a_first_start_makes_one_administrator_who_changes_the_password_and_may_
             .unwrap()
     };
     let ready = async || {
-        until("the server serves", || async {
-            tokio::net::TcpStream::connect(address).await.is_ok()
-                && crate::support::http::get(address, "/readyz", &[]).await.status() == http::StatusCode::OK
-        })
-        .await;
+        until("the server serves", || crate::support::http::is_ready(address)).await;
     };
     let mut server = start();
     ready().await;

@@ -111,7 +111,7 @@ async fn a_machine_reads_and_asks_for_changes_under_its_own_name_and_never_decid
     assert_eq!(get_request(&machine, &request.name).await.name, request.name);
     // The user scope is people's.
     let error = Error::from(machine.users().get_me(pb::GetMeRequest {}).await.unwrap_err());
-    assert_eq!((error.code, error.reason), (Code::PermissionDenied, Some(ErrorReason::AccessDenied)));
+    assert_eq!((error.code, error.reason), (Code::FailedPrecondition, Some(ErrorReason::PersonRequired)));
     let error = create_token(&cast.admin, "serviceAccounts/builder", token("X", &["user:profile:read"])).await;
     assert_eq!(error.unwrap_err().code, Code::InvalidArgument);
     app.finish_with_jobs().await;

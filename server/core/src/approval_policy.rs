@@ -6,6 +6,7 @@ use crate::approval::{ApprovalStage, Approver};
 use crate::error::{FieldViolation, Violations};
 use crate::plan::Summary;
 use crate::request::RequestKind;
+use crate::text::{READABLE, is_readable, is_title, title_rule};
 use crate::tier::Tier;
 use crate::words::words;
 
@@ -145,8 +146,9 @@ impl ApprovalPolicy {
     pub fn check(&self, field: &str) -> Vec<FieldViolation> {
         let mut faults = Violations::new();
         let at = |name: &str| format!("{field}.{name}");
-        faults.check(is_text(&self.display_name, 255), at("display_name"), "Give 1 to 255 characters.");
+        faults.check(is_title(&self.display_name, 255), at("display_name"), title_rule(255));
         faults.check(self.description.chars().count() <= 1000, at("description"), "At most 1,000 characters.");
+        faults.check(is_readable(&self.description), at("description"), READABLE);
         faults.check(
             (0..=MAX_PRIORITY).contains(&self.priority),
             at("priority"),
@@ -190,7 +192,7 @@ pub fn select<'a>(policies: &'a [ApprovalPolicy], facts: &RequestFacts<'_>) -> O
 
 fn check_stage(stage: &ApprovalStage, field: &str, faults: &mut Violations) {
     let ApprovalStage { title, approvers, quorum } = stage;
-    faults.check(is_text(title, 255), format!("{field}.title"), "Give 1 to 255 characters.");
+    faults.check(is_title(title, 255), format!("{field}.title"), title_rule(255));
     faults.check(
         (1..=MAX_APPROVERS).contains(&approvers.len()),
         format!("{field}.approvers"),
@@ -217,7 +219,7 @@ fn named_people(approvers: &[Approver]) -> Option<usize> {
 }
 
 fn is_text(text: &str, longest: usize) -> bool {
-    !text.trim().is_empty() && text.chars().count() <= longest
+    !text.trim().is_empty() && text.chars().count() <= longest && is_readable(text)
 }
 
 /// The approval policies that every organization starts with. They are rows like any other: administrators change them.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::FieldViolation;
+use crate::text;
 use crate::words::Excerpt;
 
 /// The tag with the code of the business unit. The platform sets it on every deployment; nobody else does.
@@ -52,6 +53,9 @@ fn key_problem(key: &str) -> Option<String> {
 fn value_problem(value: &str) -> Option<String> {
     if value.trim().is_empty() {
         return Some("A tag needs a value that is not blank. Give one, or leave the tag out.".to_owned());
+    }
+    if !text::is_readable(value) {
+        return Some(format!("The value {}", text::READABLE));
     }
     let length = value.chars().count();
     (length > VALUE_MAX).then(|| format!("The value has {length} characters; at most {VALUE_MAX} are allowed."))

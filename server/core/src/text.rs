@@ -10,9 +10,17 @@ pub fn is_title(text: &str, longest: usize) -> bool {
 
 /// Whether a text is a description: at most `longest` characters, maybe none, on any number of lines.
 pub fn is_prose(text: &str, longest: usize) -> bool {
-    let may_not = |c: char| (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || turns(c);
-    text.chars().count() <= longest && !text.chars().any(may_not)
+    text.chars().count() <= longest && is_readable(text)
 }
+
+/// Whether a text of any length holds only what can be seen, on any number of lines. The database has no NUL, not even to
+/// compare with.
+pub fn is_readable(text: &str) -> bool {
+    !text.chars().any(|c| (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || turns(c))
+}
+
+/// The rule of [`is_readable`] for people, after the name of the field.
+pub const READABLE: &str = "holds a control character or a mark that turns the direction. Leave it out.";
 
 /// The rule of [`is_title`] for people.
 pub fn title_rule(longest: usize) -> String {

@@ -11,7 +11,7 @@ use flagstone_core::names::{DeploymentName, EnvironmentName, Slug, TemplateName,
 use flagstone_core::policy::{PolicyResult, PolicyTarget, Subject, enforce, evaluate};
 use flagstone_core::request::{Content, RequestKind, content_hash};
 use flagstone_core::tier::Tier;
-use flagstone_core::{Error as CoreError, Kind, Reason, Violations, tags};
+use flagstone_core::{Error as CoreError, Kind, Reason, Violations, tags, text};
 use flagstone_db::deployment::DeploymentRow;
 use flagstone_db::environment::EnvironmentRow;
 use flagstone_db::template::{TemplateRow, TemplateVersionRow};
@@ -146,6 +146,9 @@ pub async fn assemble(
         format!("{field}.description"),
         format!("is longer than {DESCRIPTION_MAX} characters. Shorten it."),
     );
+    for (name, value) in [("title", &asked.title), ("description", &asked.description)] {
+        wrong.check(text::is_readable(value), format!("{field}.{name}"), text::READABLE);
+    }
     let Some(payload) = &asked.payload else {
         wrong.add(field, "has no payload. Set one of `create`, `update` and `destroy`: it says what is asked for.");
         return Ok(findings);
@@ -220,6 +223,14 @@ impl Reader<'_> {
                 at(name),
                 format!("is longer than {CODE_MAX} characters. Shorten it."),
             );
+        }
+        let texts = [
+            ("display_name", &create.display_name),
+            ("cost_center", &create.cost_center),
+            ("project_code", &create.project_code),
+        ];
+        for (name, value) in texts {
+            wrong.check(text::is_readable(value), at(name), text::READABLE);
         }
         let sent = match (&create.inputs, existing.inputs) {
             (Some(inputs), _) => struct_to_json(inputs),

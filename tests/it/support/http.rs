@@ -19,17 +19,31 @@ pub async fn send(
     headers: &[(&str, &str)],
     body: impl Into<Bytes>,
 ) -> Response<Bytes> {
-    let stream = TcpStream::connect(address).await.expect("the server takes connections");
-    let (mut sender, driver) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("the server speaks HTTP/1.1");
+    try_send(address, method, path, headers, body.into()).await.expect("the server answers")
+}
+
+/// Whether a server says that it serves. One that is just starting or ending may cut the call short: it does not.
+pub async fn is_ready(address: SocketAddr) -> bool {
+    let answer = try_send(address, Method::GET, "/readyz", &[], Bytes::new()).await;
+    answer.is_ok_and(|answer| answer.status() == http::StatusCode::OK)
+}
+
+async fn try_send(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Bytes,
+) -> Result<Response<Bytes>, Box<dyn std::error::Error + Send + Sync>> {
+    let stream = TcpStream::connect(address).await?;
+    let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(driver);
     let mut request = Request::builder().method(method).uri(path).header("host", address.to_string());
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request = request.body(Full::new(body.into())).expect("the request is well formed");
-    let (head, body) = sender.send_request(request).await.expect("the server answers").into_parts();
-    Response::from_parts(head, body.collect().await.expect("the answer is whole").to_bytes())
+    let (head, body) = sender.send_request(request.body(Full::new(body))?).await?.into_parts();
+    Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
 }
 
 /// Sends a GET.

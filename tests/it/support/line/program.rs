@@ -17,7 +17,7 @@ use super::person::People;
 use super::sql::Sql;
 use super::{PATIENCE, found};
 use crate::support::app::{MASTER_KEY, PASSWORD};
-use crate::support::http::get;
+use crate::support::http::is_ready;
 use crate::support::skip::built_program;
 
 /// Seconds that a silent runner keeps its jobs.
@@ -67,10 +67,7 @@ impl Program {
             let ended = child.try_wait().expect("a child can be asked").map(|status| (status, self.log()));
             assert!(ended.is_none(), "the server has ended: {ended:?}");
             let address = ([127, 0, 0, 1], self.port).into();
-            async move {
-                tokio::net::TcpStream::connect(address).await.ok()?;
-                (get(address, "/readyz", &[]).await.status() == http::StatusCode::OK).then_some(())
-            }
+            async move { is_ready(address).await.then_some(()) }
         })
         .await;
         self.child = Some(child);
