@@ -98,7 +98,7 @@ impl Ground {
         match way {
             Way::Binding => bind(&admin, &self.cast.unit, ROLE, &user).await,
             Way::Group => {
-                let group = format!("{}/groups/lane-{lane}", self.cast.unit);
+                let group = format!("groups/lane-{lane}");
                 add_to_group(&admin, &group, &user).await.expect("a member is added");
                 group
             }
@@ -271,7 +271,7 @@ async fn a_right_that_was_taken_lets_write_nothing_anywhere_and_read_and_watch_a
     let watched = cast.dev.requests().create_request(draft).await.unwrap().into_inner().name;
     for lane in 0..LANES {
         app.user(&format!("lane-{lane}"), &[]).await;
-        let group = make_group(&cast.admin, &cast.unit, &format!("lane-{lane}")).await;
+        let group = make_group(&cast.admin, "", &format!("lane-{lane}")).await;
         bind(&cast.admin, &cast.unit, ROLE, &group).await;
     }
     let ground = Ground { app, replica, cast, watched, next: AtomicUsize::new(0) };
