@@ -110,7 +110,7 @@ pub async fn give_role(
             tx.record(object, None, Some(&json!({"role": role_name, "subject": person})));
         }
     }
-    identity::raise_epoch(tx, organization_id).await?;
+    tx.raise_epoch(organization_id).await?;
     Ok(())
 }
 

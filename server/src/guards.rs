@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use flagstone_core::access::{Held, Object, Permission, PermissionScope, PermissionSet, Scope, decide, effective};
 use flagstone_core::{Error as CoreError, Kind, Reason};
-use flagstone_db::{identity, role_binding};
+use flagstone_db::role_binding;
 
 use crate::cx::Admitted;
 use crate::error::{Error, Result};
@@ -102,6 +102,6 @@ fn last(role: &str, without: &str) -> Error {
 /// the organization, and somebody who operates the installation.
 pub async fn grants_changed(tx: &mut Tx) -> Result<()> {
     let organization_id = tx.organization_id;
-    identity::raise_epoch(tx, organization_id).await?;
+    tx.raise_epoch(organization_id).await?;
     keep_an_admin(tx).await
 }

@@ -21,7 +21,7 @@ use flagstone_core::names::UserName;
 use flagstone_core::{Error as CoreError, FieldViolation, Kind, Reason, Violations, password};
 use flagstone_db::session::RefreshRow;
 use flagstone_db::user::{Candidate, UserRow};
-use flagstone_db::{Connection, identity, organization, session as db_session, user};
+use flagstone_db::{Connection, organization, session as db_session, user};
 use hmac::{Hmac, KeyInit, Mac};
 use prost::Message;
 use serde_json::json;
@@ -358,7 +358,7 @@ async fn change_password(cx: Cx, req: pb::ChangePasswordRequest) -> Result<pb::C
     let ended = db_session::revoke_others(&mut tx, caller.organization_id, caller.id, session_id).await?;
     if before.must_change_password {
         // Other processes know the caller as one who may do nothing else.
-        identity::raise_epoch(&mut tx, caller.organization_id).await?;
+        tx.raise_epoch(caller.organization_id).await?;
     }
     let of = |row: &UserRow| json!({"password_change_required": row.must_change_password, "revision": row.revision});
     let object =

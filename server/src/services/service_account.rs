@@ -12,9 +12,9 @@ use flagstone_core::etag::Etag;
 use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::names::{RoleName, ServiceAccountName, Slug, parse};
 use flagstone_core::service_account::{CiClaimCondition, CiTrustRule, ServiceAccountContent, ServiceAccountKind};
+use flagstone_db::api_token;
 use flagstone_db::list::{self, Branch};
 use flagstone_db::service_account::{self, BoundRole, NewServiceAccount, ServiceAccountRow};
-use flagstone_db::{api_token, identity};
 use prost_types::FieldMask;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -148,7 +148,7 @@ async fn update_service_account(cx: Cx, req: pb::UpdateServiceAccountRequest) ->
     let row = service_account::update(&mut tx, &before, &after.description, after.active, &trust_rules).await?;
     if after.active != was.active {
         let organization_id = tx.organization_id;
-        identity::raise_epoch(&mut tx, organization_id).await?;
+        tx.raise_epoch(organization_id).await?;
     }
     tx.record(object(&name, &row), Some(&to_json(&before)), Some(&to_json(&row)));
     let id = row.id;
@@ -169,7 +169,7 @@ async fn delete_service_account(
     let organization_id = tx.organization_id;
     let revoked = api_token::revoke_all(&mut tx, organization_id, row.id).await?;
     service_account::delete(&mut tx, &row).await?;
-    identity::raise_epoch(&mut tx, organization_id).await?;
+    tx.raise_epoch(organization_id).await?;
     tx.ledger.detail("revoked", revoked.len());
     tx.record(object(&name, &row), Some(&to_json(&row)), None);
     let revoked_tokens = i32::try_from(revoked.len()).unwrap_or(i32::MAX);

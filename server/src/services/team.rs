@@ -15,7 +15,7 @@ use flagstone_core::role::check_labels;
 use flagstone_core::{Error as CoreError, Reason};
 use flagstone_db::list::{self, Branch};
 use flagstone_db::team::{self, NewTeam, TeamContent, TeamRow};
-use flagstone_db::{Connection, group, identity, subject};
+use flagstone_db::{Connection, group, subject};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -172,7 +172,7 @@ async fn delete_team(cx: Cx, message: pb::DeleteTeamRequest) -> Result<pb::Delet
     }
     let organization_id = tx.organization_id;
     team::delete(&mut tx, &row).await?;
-    identity::raise_epoch(&mut tx, organization_id).await?;
+    tx.raise_epoch(organization_id).await?;
     tx.record(object(&name, &row), Some(&to_json(&before)), None);
     tx.commit(pb::DeleteTeamResponse::default()).await
 }

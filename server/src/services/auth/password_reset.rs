@@ -3,7 +3,7 @@
 use flagstone_api::pb;
 use flagstone_core::names::UserName;
 use flagstone_core::{Error as CoreError, Kind, Reason, Violations, password};
-use flagstone_db::{identity, password_reset, session as db_session, user};
+use flagstone_db::{password_reset, session as db_session, user};
 
 use super::session::open;
 use super::{character_classes, digest};
@@ -50,7 +50,7 @@ pub(super) async fn accept_password_reset(
     }
     let after = user::set_password(&mut tx, &before, &hashed).await?;
     let ended = db_session::revoke_all(&mut tx, found.organization_id, found.user_id).await?;
-    identity::raise_epoch(&mut tx, found.organization_id).await?;
+    tx.raise_epoch(found.organization_id).await?;
     tx.record(account::object(&after)?, Some(&account::view(&before)), Some(&account::view(&after)));
     tx.ledger.detail("revoked_sessions", ended.len());
     let answer = pb::AcceptPasswordResetResponse {

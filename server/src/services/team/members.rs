@@ -6,7 +6,6 @@ use flagstone_api::pb;
 use flagstone_core::Error as CoreError;
 use flagstone_core::filter::{Field, FieldKind};
 use flagstone_core::names::{TeamName, UserName, parse};
-use flagstone_db::identity;
 use flagstone_db::list::{self, Branch};
 use flagstone_db::subject::{self, PersonRow};
 use flagstone_db::team::{self, TeamMemberRow};
@@ -70,7 +69,7 @@ pub(super) async fn add_team_member(cx: Cx, message: pb::AddTeamMemberRequest) -
     let answer = to_proto(&member, &person)?;
     let before = known.map_or(json!({"member": null}), |known| to_json(&answer.user, known.is_lead));
     tx.record(object(&name, &row), Some(&before), Some(&to_json(&answer.user, member.is_lead)));
-    identity::raise_epoch(&mut tx, organization_id).await?;
+    tx.raise_epoch(organization_id).await?;
     tx.commit(answer).await
 }
 
@@ -88,7 +87,7 @@ pub(super) async fn remove_team_member(
     team::remove_member(&mut tx, &row, person.id).await?;
     let user = UserName::stored(person.username)?.to_string();
     tx.record(object(&name, &row), Some(&to_json(&user, known.is_lead)), Some(&json!({"member": null})));
-    identity::raise_epoch(&mut tx, organization_id).await?;
+    tx.raise_epoch(organization_id).await?;
     tx.commit(pb::RemoveTeamMemberResponse::default()).await
 }
 

@@ -12,8 +12,8 @@ use flagstone_core::names::{BusinessUnitName, UserName};
 use flagstone_core::user::{check_full_name, email as read_email, username_base};
 use flagstone_core::{Error as CoreError, Reason, Violations, password};
 use flagstone_db::password_reset::{self, NewReset};
+use flagstone_db::session;
 use flagstone_db::user::{self, UserContent, UserRow};
-use flagstone_db::{identity, session};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -151,7 +151,7 @@ pub(super) async fn update_user(cx: Cx, req: pb::UpdateUserRequest) -> Result<pb
         guards::keep_an_admin(&tx).await?;
     }
     if before.active != after.active || hashed.is_some() {
-        identity::raise_epoch(&mut tx, before.organization_id).await?;
+        tx.raise_epoch(before.organization_id).await?;
     }
     tx.record(account::object(&after)?, Some(&account::view(&before)), Some(&account::view(&after)));
     let dry = tx.is_dry();
@@ -200,7 +200,7 @@ pub(super) async fn delete_user(cx: Cx, req: pb::DeleteUserRequest) -> Result<pb
     }
     let removed = user::remove(&mut tx, &before).await?;
     guards::keep_an_admin(&tx).await?;
-    identity::raise_epoch(&mut tx, before.organization_id).await?;
+    tx.raise_epoch(before.organization_id).await?;
     tx.record(account::object(&before)?, Some(&account::view(&before)), None);
     tx.ledger.detail("revoked_sessions", removed.sessions.len());
     tx.ledger.detail("revoked_tokens", removed.tokens);
