@@ -8,7 +8,7 @@ use flagstone_api::pb;
 use flagstone_api::pb::runner_link_service_client::RunnerLinkServiceClient;
 use flagstone_api::pb::work_request::Message as Tell;
 use flagstone_api::pb::work_response::Message as Told;
-use flagstone_server::services::runner_link::PROTOCOL;
+use flagstone_core::runner::PROTOCOL;
 use flagstone_server::token::{self, TokenKind};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;

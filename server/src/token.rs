@@ -14,6 +14,8 @@ pub enum TokenKind {
     Refresh,
     /// Opens the runner link.
     Runner,
+    /// Lets a runner in, once.
+    RunnerJoin,
     /// Accepts an invitation, once.
     Invitation,
     /// Sets a password, once.
@@ -27,13 +29,21 @@ pub enum TokenKind {
 impl TokenKind {
     /// Every kind there is.
     #[cfg(test)]
-    const ALL: [Self; 6] =
-        [Self::Refresh, Self::Runner, Self::Invitation, Self::PasswordReset, Self::Api, Self::Device];
+    const ALL: [Self; 7] = [
+        Self::Refresh,
+        Self::Runner,
+        Self::RunnerJoin,
+        Self::Invitation,
+        Self::PasswordReset,
+        Self::Api,
+        Self::Device,
+    ];
 
     const fn prefix(self) -> &'static str {
         match self {
             Self::Refresh => "fls_rt_",
             Self::Runner => "fls_run_",
+            Self::RunnerJoin => "fls_rjt_",
             Self::Invitation => "fls_inv_",
             Self::PasswordReset => "fls_pwr_",
             Self::Api => "fls_api_",

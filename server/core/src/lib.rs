@@ -31,6 +31,7 @@ pub mod rate;
 pub mod redact;
 pub mod request;
 pub mod role;
+pub mod runner;
 pub mod service_account;
 pub mod sso_login;
 pub mod sso_provider;

@@ -13,6 +13,7 @@ use crate::access::PermissionPattern;
 use crate::error::{Error, FieldViolation, Kind, Reason};
 use crate::inputs::InputSchema;
 use crate::names::{Slug, TemplateVersionNumber};
+use crate::runner::Labels;
 use crate::words::words;
 
 /// Largest manifest, in bytes.
@@ -89,6 +90,9 @@ pub struct Manifest {
     pub hard_timeout_seconds: u32,
     /// What one needs beside the permissions that every request needs, in the form of method options.
     pub permissions: Vec<String>,
+    /// Its jobs go to runners that have all of these labels; to any where there are none.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub runner_labels: Labels,
 }
 
 impl Manifest {
@@ -141,6 +145,7 @@ impl Manifest {
                 fields.add(&format!("permissions[{index}]"), &error.to_string());
             }
         }
+        let runner_labels = fields.labels("runner_labels");
         Some(Self {
             id: id?,
             name: name?,
@@ -162,6 +167,7 @@ impl Manifest {
             soft_timeout_seconds: soft,
             hard_timeout_seconds: hard,
             permissions,
+            runner_labels,
         })
     }
 }

@@ -37,6 +37,13 @@ pub(crate) fn from_now(delay: Duration) -> _ {
     now.into_sql::<Timestamptz>() + interval
 }
 
+/// The database's time so long ago.
+#[diesel::dsl::auto_type]
+pub(crate) fn before_now(delay: Duration) -> _ {
+    let interval: PgInterval = interval(delay);
+    now.into_sql::<Timestamptz>() - interval
+}
+
 fn interval(duration: Duration) -> PgInterval {
     PgInterval::from_microseconds(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
 }

@@ -41,6 +41,7 @@ pub mod request;
 pub mod revision;
 pub mod role;
 pub mod role_binding;
+pub mod runner;
 pub mod scope;
 pub mod service_account;
 pub mod session;

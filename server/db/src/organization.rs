@@ -277,7 +277,7 @@ pub async fn first_run(conn: &Connection, id: Uuid) -> Result<FirstRun, Error> {
     Ok(FirstRun {
         has_business_unit,
         has_company: invited || people.len() > 1,
-        has_runner: crate::runner::any_online(conn, id).await?,
+        has_runner: crate::runner::any_online(conn, id, &serde_json::json!({})).await?,
         has_deployment,
     })
 }

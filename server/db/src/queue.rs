@@ -92,12 +92,13 @@ pub async fn enqueue(conn: &mut Connection, job: &NewJob<'_>) -> Result<JobRow, 
 /// Puts a job into the line, from its `run_after_time` on.
 pub async fn make_ready(conn: &mut Connection, job: &JobRow) -> Result<(), Error> {
     let queue: QueueName = job.queue.parse().map_err(Error::other)?;
-    let engine: String = template_versions::table
+    let (engine, manifest): (String, serde_json::Value) = template_versions::table
         .filter(template_versions::organization_id.eq(job.organization_id))
         .filter(template_versions::id.eq(job.template_version_id))
-        .select(template_versions::engine)
+        .select((template_versions::engine, template_versions::manifest))
         .first(conn)
         .await?;
+    let labels = asked_labels(&manifest);
     diesel::insert_into(ready_jobs::table)
         .values((
             ready_jobs::job_id.eq(job.id),
@@ -106,10 +107,16 @@ pub async fn make_ready(conn: &mut Connection, job: &JobRow) -> Result<(), Error
             ready_jobs::run_after_time.eq(job.run_after_time),
             ready_jobs::concurrency_key.eq(&job.concurrency_key),
             ready_jobs::engine.eq(engine),
+            ready_jobs::runner_labels.eq(labels),
         ))
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// Which labels a runner needs for the jobs of a template, by its manifest as stored.
+pub fn asked_labels(manifest: &serde_json::Value) -> serde_json::Value {
+    manifest.get("runner_labels").filter(|labels| labels.is_object()).cloned().unwrap_or_else(|| serde_json::json!({}))
 }
 
 /// Takes a job out of the line.
@@ -128,6 +135,8 @@ pub struct Claimant {
     pub organization_id: Option<Uuid>,
     /// The engines it has, as stored.
     pub engines: Vec<String>,
+    /// Its labels, `{key: value}`: it takes what asks for no others.
+    pub labels: serde_json::Value,
 }
 
 /// The organization of the job that comes next, if there is one to claim.
@@ -138,6 +147,7 @@ pub async fn next_organization(mut conn: &Connection, claimant: &Claimant) -> Re
     let mut query = ready_jobs::table
         .filter(ready_jobs::run_after_time.le(now))
         .filter(ready_jobs::engine.eq_any(&claimant.engines))
+        .filter(ready_jobs::runner_labels.is_contained_by(&claimant.labels))
         .filter(not(exists(held)))
         .order((ready_jobs::priority, ready_jobs::run_after_time, ready_jobs::job_id))
         .select(ready_jobs::organization_id)
@@ -148,12 +158,13 @@ pub async fn next_organization(mut conn: &Connection, claimant: &Claimant) -> Re
     Ok(query.first(&mut conn).await.optional()?)
 }
 
-/// Takes at most `limit` jobs of one organization out of the line, and their concurrency keys with them. The rows of
+/// Takes at most `limit` jobs of one organization that the claimant may have out of the line, and their concurrency keys
+/// with them. The rows of
 /// these jobs' requests are locked. They are returned as they were, in the order of claiming.
 pub async fn take(
     conn: &mut Connection,
     organization_id: Uuid,
-    engines: &[String],
+    claimant: &Claimant,
     limit: i64,
 ) -> Result<Vec<JobRow>, Error> {
     let held = concurrency_holds::table
@@ -162,7 +173,8 @@ pub async fn take(
     let ready: Vec<Uuid> = ready_jobs::table
         .filter(ready_jobs::organization_id.eq(organization_id))
         .filter(ready_jobs::run_after_time.le(now))
-        .filter(ready_jobs::engine.eq_any(engines))
+        .filter(ready_jobs::engine.eq_any(&claimant.engines))
+        .filter(ready_jobs::runner_labels.is_contained_by(&claimant.labels))
         .filter(not(exists(held)))
         .order((ready_jobs::priority, ready_jobs::run_after_time, ready_jobs::job_id))
         .limit(limit)

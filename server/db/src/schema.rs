@@ -569,6 +569,7 @@ diesel::table! {
         run_after_time -> Timestamptz,
         concurrency_key -> Text,
         engine -> Text,
+        runner_labels -> Jsonb,
     }
 }
 
@@ -693,6 +694,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    runner_tokens (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        token_sha256 -> Bytea,
+        labels -> Jsonb,
+        needs_adoption -> Bool,
+        expire_time -> Timestamptz,
+        runner_id -> Nullable<Uuid>,
+        creator -> Text,
+        create_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
     runners (id) {
         id -> Uuid,
         organization_id -> Nullable<Uuid>,
@@ -707,6 +722,10 @@ diesel::table! {
         last_seen_time -> Nullable<Timestamptz>,
         create_time -> Timestamptz,
         update_time -> Timestamptz,
+        display_name -> Text,
+        protocol_version -> Int4,
+        creator -> Text,
+        revision -> Int8,
     }
 }
 
@@ -1002,6 +1021,8 @@ diesel::joinable!(role_bindings -> business_units (business_unit_id));
 diesel::joinable!(role_bindings -> organizations (organization_id));
 diesel::joinable!(role_bindings -> roles (role_id));
 diesel::joinable!(roles -> organizations (organization_id));
+diesel::joinable!(runner_tokens -> organizations (organization_id));
+diesel::joinable!(runner_tokens -> runners (runner_id));
 diesel::joinable!(runners -> organizations (organization_id));
 diesel::joinable!(service_accounts -> organizations (organization_id));
 diesel::joinable!(sessions -> organizations (organization_id));
@@ -1070,6 +1091,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     revisions,
     role_bindings,
     roles,
+    runner_tokens,
     runners,
     service_accounts,
     sessions,

@@ -11,5 +11,6 @@ pub mod pending;
 pub mod plan;
 pub mod policies;
 pub mod request;
+pub mod runner;
 pub mod secrets;
 pub mod state;

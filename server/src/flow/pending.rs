@@ -10,7 +10,7 @@ use flagstone_core::{Error as CoreError, FieldViolation};
 use flagstone_db::approval::ApprovalRow;
 use flagstone_db::job::JobRow;
 use flagstone_db::request::RequestRow;
-use flagstone_db::{approval, job, queue, request, runner, workspace};
+use flagstone_db::{approval, job, queue, request, runner, template, workspace};
 
 use super::request::state_of;
 use crate::convert::timestamp;
@@ -201,12 +201,32 @@ async fn of_queued_job(read: &Read, row: &JobRow) -> Result<Vec<pb::Blocker>> {
             )
         });
     }
-    if !runner::any_online(read.conn(), organization_id).await? {
+    let version = template::version_by_id(read.conn(), organization_id, row.template_version_id).await?;
+    let labels = version.map(|version| queue::asked_labels(&version.manifest)).unwrap_or_default();
+    if !runner::any_online(read.conn(), organization_id, &labels).await? {
+        let asked: Vec<String> = labels
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
+            .collect();
+        let (text, remedy) = if asked.is_empty() {
+            (
+                "No runner is connected.".to_owned(),
+                "Start one: the server's own runner starts with it unless its capacity is set to 0; others join with a \
+                 token of CreateRunnerToken.",
+            )
+        } else {
+            (
+                format!("No runner is connected that has the labels {}, which the template asks for.", asked.join(", ")),
+                "Make a token with these labels by CreateRunnerToken, and start a runner with it.",
+            )
+        };
         blockers.push(blocker(
             pb::BlockerKind::NoRunner,
-            "No runner is connected.",
-            "Start one: the server's own runner starts with it unless its capacity is set to 0.",
-            vec!["whoever operates the installation".to_owned()],
+            &text,
+            remedy,
+            vec!["whoever operates the installation".to_owned(), "platform:runners:manage".to_owned()],
             row.create_time,
         ));
     } else if blockers.is_empty() {

@@ -22,7 +22,7 @@ use super::Runner;
 use super::attempt::{Ask, Attempt, Left, Stop};
 use super::directory::JobDirectory;
 use super::recovery::recover;
-use crate::services::runner_link::PROTOCOL;
+use flagstone_core::runner::PROTOCOL;
 
 /// The pauses between attempts to reach the server.
 const PAUSE_MIN: Duration = Duration::from_millis(50);

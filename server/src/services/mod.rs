@@ -25,6 +25,7 @@ pub mod request_view;
 pub mod request_watch;
 pub mod role;
 mod role_binding;
+pub mod runner;
 pub mod runner_link;
 pub mod service_account;
 pub mod sso_provider;
@@ -72,6 +73,7 @@ pub fn routes(app: &Arc<App>) -> Routes {
         request_service_server::RequestServiceServer => request::Requests,
         role_service_server::RoleServiceServer => role::Roles,
         runner_link_service_server::RunnerLinkServiceServer => runner_link::RunnerLinks,
+        runner_service_server::RunnerServiceServer => runner::Runners,
         team_service_server::TeamServiceServer => team::Teams,
         service_account_service_server::ServiceAccountServiceServer => service_account::ServiceAccounts,
         sso_provider_service_server::SsoProviderServiceServer => sso_provider::SsoProviders,

@@ -2,6 +2,7 @@
 //! a fence, and one whose lease is over is refused.
 
 mod artifacts;
+mod join;
 mod logs;
 mod outcome;
 mod work;
@@ -11,15 +12,18 @@ use std::sync::Arc;
 use flagstone_api::pb;
 use flagstone_api::pb::runner_link_service_server::RunnerLinkService;
 use flagstone_core::names::{JobName, parse};
+use flagstone_core::runner::{PROTOCOL, agree_protocol, claimed_labels};
 use flagstone_core::{Error as CoreError, Kind, Reason, Violations};
 use flagstone_db::change_event::{self, NewEvent};
 use flagstone_db::job::JobRow;
+use flagstone_db::runner::Registration;
 use flagstone_db::{TxScope, job, lease, runner};
 use serde_json::json;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::job::progress_to_json;
+use super::runner::{labels, state_to_proto};
 use crate::app::App;
 use crate::call::RunnerCaller;
 use crate::cx::Cx;
@@ -28,9 +32,6 @@ use crate::flow::job as jobs;
 use crate::ledger::object_topic;
 use crate::rpc::{self, Answers, unary};
 use crate::tx::Tx;
-
-/// The version of the protocol that this server speaks, `major * 1000 + minor`.
-pub const PROTOCOL: i32 = 1000;
 
 /// Most jobs at a time of one runner.
 pub const CAPACITY_MAX: i32 = 5;
@@ -49,6 +50,13 @@ impl RunnerLinkService for RunnerLinks {
     unary! {
         register_runner: pb::RegisterRunnerRequest => pb::RegisterRunnerResponse,
         report_job_progress: pb::ReportJobProgressRequest => pb::ReportJobProgressResponse,
+    }
+
+    async fn join_runner(
+        &self,
+        request: Request<pb::JoinRunnerRequest>,
+    ) -> Result<Response<pb::JoinRunnerResponse>, Status> {
+        rpc::unary(&self.0, request, join::join_runner).await
     }
 
     async fn work(&self, request: Request<Streaming<pb::WorkRequest>>) -> Result<Response<Self::WorkStream>, Status> {
@@ -93,18 +101,7 @@ impl RunnerLinkService for RunnerLinks {
 
 async fn register_runner(cx: Cx, req: pb::RegisterRunnerRequest) -> Result<pb::RegisterRunnerResponse> {
     let caller = cx.runner()?;
-    if req.protocol_version / 1000 != PROTOCOL / 1000 {
-        return Err(CoreError::precondition(
-            Reason::ProtocolUnsupported,
-            format!(
-                "The runner speaks version {} of the protocol, the server {PROTOCOL} and what has the same major \
-                 number. Use a runner of the server's version.",
-                req.protocol_version
-            ),
-        )
-        .with("supported_versions", &PROTOCOL)
-        .into());
-    }
+    let protocol_version = agree_protocol(PROTOCOL, req.protocol_version)?;
     let mut violations = Violations::new();
     violations.check(
         (0..=CAPACITY_MAX).contains(&req.capacity),
@@ -112,20 +109,27 @@ async fn register_runner(cx: Cx, req: pb::RegisterRunnerRequest) -> Result<pb::R
         format!("is not between 0 and {CAPACITY_MAX}."),
     );
     violations.finish()?;
+    let row = runner::get(&*cx.app.db.reads.get().await?, caller.id).await?;
+    let row = row.ok_or_else(|| Error::internal("a runner with a credential has no row"))?;
+    claimed_labels(&labels(&row.labels), &req.labels, "labels")?;
     let engines: serde_json::Value = req
         .engines
         .iter()
         .map(|engine| json!({"engine": engine_word(engine.engine()), "version": engine.version}))
         .collect();
     let mut tx = cx.app.db.begin(TxScope::Worker).await?;
-    let row = runner::register(&mut tx, caller.id, &req.version, &engines, req.capacity).await?;
+    let registration =
+        Registration { version: &req.version, engines: &engines, capacity: req.capacity, protocol_version };
+    let row = runner::register(&mut tx, caller.id, &registration).await?;
     tx.commit().await?;
     tracing::info!(runner = row.slug, version = req.version, capacity = req.capacity, "A runner has registered.");
     Ok(pb::RegisterRunnerResponse {
         runner: caller.name.to_string(),
-        protocol_version: req.protocol_version.min(PROTOCOL),
+        protocol_version,
         lease_ms: i32::try_from(cx.app.config.jobs.lease.as_millis()).unwrap_or(i32::MAX),
         state_address: String::new(),
+        state: state_to_proto(&row.adoption),
+        labels: labels(&row.labels),
     })
 }
 

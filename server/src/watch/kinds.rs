@@ -9,7 +9,7 @@ use flagstone_core::access::{Moment, Reach, Visible, visible};
 use flagstone_core::names::{
     ApprovalName, ApprovalPolicyName, BusinessUnitMemberName, BusinessUnitName, DeploymentName, EnvironmentName,
     GroupName, InvitationName, JobName, OrganizationName, RequestName, ResourceName, RoleBindingName, RoleName,
-    ServiceAccountName, SsoProviderName, TeamName, TemplateName, TemplateVersionName, UserName, WorkspaceName,
+    RunnerName, ServiceAccountName, SsoProviderName, TeamName, TemplateName, TemplateVersionName, UserName, WorkspaceName,
 };
 use flagstone_db::list::Branch;
 use flagstone_db::sight::{Creator, Sight};
@@ -40,7 +40,7 @@ const fn kind<N: ResourceName>(
 }
 
 /// Every kind that can be watched.
-pub static KINDS: [ObjectKind; 20] = [
+pub static KINDS: [ObjectKind; 21] = [
     kind::<BusinessUnitName>("business_unit", &["BusinessUnitService/GetBusinessUnit"], Creator::Nobody),
     kind::<BusinessUnitMemberName>(
         "business_unit_member",
@@ -59,6 +59,7 @@ pub static KINDS: [ObjectKind; 20] = [
     kind::<JobName>("job", &["JobService/GetJob"], Creator::Job),
     kind::<ApprovalPolicyName>("approval_policy", &["ApprovalPolicyService/GetApprovalPolicy"], Creator::Nobody),
     kind::<SsoProviderName>("sso_provider", &["SsoProviderService/GetSsoProvider"], Creator::Nobody),
+    kind::<RunnerName>("runner", &["RunnerService/GetRunner"], Creator::Nobody),
     kind::<TemplateName>("template", &["TemplateService/GetTemplate"], Creator::Nobody),
     kind::<TemplateVersionName>("template_version", &["TemplateService/GetTemplateVersion"], Creator::Nobody),
     kind::<RoleName>("role", &["RoleService/GetRole"], Creator::Nobody),
@@ -142,6 +143,7 @@ mod tests {
             format!("jobs/{id}"),
             "approvalPolicies/dev".to_owned(),
             "ssoProviders/entra".to_owned(),
+            "runners/build-host-0a1b2c3d".to_owned(),
             "templates/s3".to_owned(),
             "templates/s3/versions/1.0.0".to_owned(),
             "serviceAccounts/ci".to_owned(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flagstone_db::{
     TxScope, api_token, approval, auth_failure, device_login, idempotency, invitation, maintenance, organization,
-    password_reset, session, sso_login,
+    password_reset, runner_token, session, sso_login,
 };
 use uuid::Uuid;
 
@@ -72,7 +72,7 @@ pub async fn rotate_signing_key(app: &Arc<App>) -> Result<()> {
 }
 
 /// Ends invitations that had their time, and forgets the answers kept for repeated calls, failed logins, logins under way,
-/// sessions, device logins, links to a new password and change events that have had theirs.
+/// sessions, device logins, links to a new password, tokens for runners and change events that have had theirs.
 pub async fn tidy(app: &Arc<App>) -> Result<()> {
     expire_invitations(app).await?;
     loop {
@@ -87,6 +87,7 @@ pub async fn tidy(app: &Arc<App>) -> Result<()> {
             password_reset::purge(&mut tx, BATCH).await?,
             device_login::purge(&mut tx, BATCH).await?,
             sso_login::purge(&mut tx, BATCH).await?,
+            runner_token::purge(&mut tx, BATCH).await?,
             maintenance::purge_change_events(&mut tx, BATCH).await?,
         ];
         tx.commit().await?;

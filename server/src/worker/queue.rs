@@ -38,7 +38,7 @@ pub async fn claim(app: &Arc<App>, claimant: &Claimant, runner: &str, limit: usi
     let call = Call::internal(&Uuid::now_v7().to_string(), Origin::Runner);
     let mut tx = app.begin_worker(organization_id, call, runner, "job.start", runner).await?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let taken = queue::take(&mut tx, organization_id, &claimant.engines, limit).await?;
+    let taken = queue::take(&mut tx, organization_id, claimant, limit).await?;
     let mut ready = Vec::new();
     for row in &taken {
         // The request's row is locked by now, so that the job is as it will be started.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{check_schema, lines, order};
 use crate::error::{Error, FieldViolation, Violations};
+use crate::runner::{Labels, check_labels};
 use crate::words::Excerpt;
 
 /// The top of a manifest while it is read.
@@ -143,6 +144,18 @@ impl<'a> Fields<'a> {
             self.add(key, "Give a mapping.");
         }
         Some(value)
+    }
+
+    /// A mapping of labels to their values; empty where it is left out.
+    pub(super) fn labels(&mut self, key: &str) -> Labels {
+        let Some(value) = self.members.remove(key).filter(|value| !value.is_null()) else { return Labels::new() };
+        let Ok(labels) = serde_json::from_value::<Labels>(value) else {
+            self.add(key, "Give a mapping of labels to texts, such as `tier: production`.");
+            return Labels::new();
+        };
+        let mut wrong = Violations::new();
+        check_labels(&labels, key, &mut wrong);
+        self.take(key, wrong.finish()).map(|()| labels).unwrap_or_default()
     }
 
     /// A list of texts; empty where it is left out.

@@ -286,3 +286,15 @@ proptest! {
         let _ = Manifest::parse(&String::from_utf8_lossy(&bytes), "template.yaml");
     }
 }
+
+#[test]
+fn a_template_may_ask_for_labels_of_its_runner() {
+    let manifest = Manifest::parse(&format!("runner_labels: {{tier: production}}{MINIMAL}"), "template.yaml").unwrap();
+    assert_eq!(manifest.runner_labels.get("tier").map(String::as_str), Some("production"));
+    let stored = serde_json::to_value(&manifest).unwrap();
+    assert_eq!(stored["runner_labels"], json!({"tier": "production"}));
+    for wrong in ["{tier: 3}", "[tier]", "{Tier: a}", "{tier: 'a b'}"] {
+        let found = faults(&format!("runner_labels: {wrong}{MINIMAL}"));
+        assert!(found.iter().all(|(field, _)| field.contains("runner_labels")) && !found.is_empty(), "{wrong}: {found:?}");
+    }
+}

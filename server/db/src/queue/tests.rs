@@ -102,8 +102,12 @@ async fn add(db: &Database, n: u128, of: u128) -> JobRow {
     row
 }
 
+fn claimant(labels: serde_json::Value) -> Claimant {
+    Claimant { organization_id: None, engines: vec!["TERRAFORM".to_owned()], labels }
+}
+
 async fn take_some(tx: &mut Tx, limit: i64) -> Vec<JobRow> {
-    take(tx, ORGANIZATION, &["TERRAFORM".to_owned()], limit).await.unwrap()
+    take(tx, ORGANIZATION, &claimant(serde_json::json!({})), limit).await.unwrap()
 }
 
 /// Takes one job and gives it to the runner.
@@ -153,16 +157,35 @@ async fn jobs_are_taken_in_order_and_within_the_claimants_reach() {
         add(&db, n, n).await;
     }
     let reads = db.reads.get().await.unwrap();
-    let mut claimant = Claimant { organization_id: None, engines: vec!["TERRAFORM".to_owned()] };
+    let mut claimant = claimant(serde_json::json!({}));
     assert_eq!(next_organization(&reads, &claimant).await.unwrap(), Some(ORGANIZATION));
     assert_eq!(jobs_ahead(&reads, ORGANIZATION, job_id(3)).await.unwrap(), Some(2));
     claimant.organization_id = Some(Uuid::from_u128(99));
     assert_eq!(next_organization(&reads, &claimant).await.unwrap(), None);
-    claimant = Claimant { organization_id: None, engines: Vec::new() };
+    claimant = Claimant { organization_id: None, engines: Vec::new(), labels: serde_json::json!({}) };
     assert_eq!(next_organization(&reads, &claimant).await.unwrap(), None);
     let mut tx = begin(&db).await;
     let order: Vec<Uuid> = take_some(&mut tx, 2).await.iter().map(|job| job.id).collect();
     assert_eq!(order, [job_id(1), job_id(2)]);
+}
+
+#[tokio::test]
+async fn a_job_that_asks_for_labels_waits_for_a_runner_that_has_them() {
+    let (_test, db) = database(1).await;
+    add(&db, 1, 1).await;
+    let ask = "UPDATE ready_jobs SET runner_labels = '{\"tier\": \"production\"}'";
+    let mut tx = begin(&db).await;
+    diesel::sql_query(ask).execute(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let reads = db.reads.get().await.unwrap();
+    let mut tx = begin(&db).await;
+    for others in [serde_json::json!({}), serde_json::json!({"tier": "staging"})] {
+        assert_eq!(next_organization(&reads, &claimant(others.clone())).await.unwrap(), None);
+        assert!(take(&mut tx, ORGANIZATION, &claimant(others), 1).await.unwrap().is_empty());
+    }
+    let able = claimant(serde_json::json!({"tier": "production", "zone": "a"}));
+    assert_eq!(next_organization(&reads, &able).await.unwrap(), Some(ORGANIZATION));
+    assert_eq!(take(&mut tx, ORGANIZATION, &able, 1).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
