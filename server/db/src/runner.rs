@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use diesel::dsl::{case_when, exists, now};
 use diesel::prelude::*;
-use diesel::sql_types::{Jsonb, Timestamptz};
+use diesel::sql_types::{Jsonb, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
@@ -155,7 +155,7 @@ pub async fn adopt_embedded(conn: &mut Connection, slug: &str, token_sha256: &[u
         .do_update()
         .set((
             runners::adoption
-                .eq(case_when(runners::adoption.eq("DRAINING"), "DRAINING").otherwise("ADOPTED")),
+                .eq(case_when(runners::adoption.eq("DRAINING"), "DRAINING".into_sql::<Text>()).otherwise("ADOPTED")),
             runners::token_sha256.eq(token_sha256),
             runners::update_time.eq(now),
         ))

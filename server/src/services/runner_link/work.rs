@@ -14,6 +14,8 @@ use flagstone_api::pb;
 use flagstone_api::pb::work_request::Message as Asked;
 use flagstone_api::pb::work_response::Message as Told;
 use flagstone_core::job::{JobKind, JobState};
+use flagstone_core::runner::RunnerState;
+use flagstone_core::{Error as CoreError, Kind, Reason};
 use flagstone_db::job::JobRow;
 use flagstone_db::queue::Claimant;
 use flagstone_db::{Bell, BellListener, TxScope, lease, runner};
@@ -29,15 +31,24 @@ use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::flow::apply::{Verdict, apply_starting};
 use crate::flow::job as jobs;
+use crate::flow::runner as runners;
+use crate::keys;
 use crate::ledger::{QUEUE_TOPIC, object_topic};
 use crate::status;
 use crate::worker::queue::{Claimed, claim};
 use crate::worker::reaper;
 
-/// The longest wait before the queue and the jobs at hand are looked at again.
+/// The longest wait before the queue, the jobs at hand and the runner's own state are looked at again.
 const POLL: Duration = Duration::from_millis(500);
 
-/// Work: ends when the runner's side ends.
+/// Looks that come sooner than this after another do not ask where the runner stands, unless a bell says that it changed.
+const STANDING: Duration = Duration::from_millis(400);
+
+/// The first version of the link in which a runner is told why it takes nothing new.
+const TELLS_WHY: i32 = 1001;
+
+/// Work: ends when the runner's side ends, when the runner may not come in any more, and, for a runner elsewhere, when this
+/// server shuts down: another one goes on with it.
 pub(super) async fn work(
     cx: Cx,
     inbound: Streaming<pb::WorkRequest>,
@@ -47,6 +58,11 @@ pub(super) async fn work(
         while let Some(event) = session.next().await {
             for message in session.answer(event).await {
                 yield pb::WorkResponse { message: Some(message) };
+            }
+            match session.end.take() {
+                None => {}
+                Some(End::Left) => break,
+                Some(End::Refused) => Err(keys::unusable())?,
             }
         }
     })
@@ -62,12 +78,26 @@ struct Session {
     claimant: Claimant,
     inbound: Streaming<pb::WorkRequest>,
     bells: BellListener,
+    /// The bell of the runner's own row.
+    own_topic: String,
     poll: tokio::time::Interval,
     /// Slots that the runner has said are free, less what was offered since.
     free: usize,
     /// Jobs that it takes at a time: what was offered while it told its free slots is not offered twice.
     capacity: usize,
+    /// It is in this process: the shutdown is its own.
+    embedded: bool,
+    /// The version of the link that was agreed on.
+    protocol: i32,
+    /// Where the runner stands, and when that was looked at.
+    state: RunnerState,
+    looked: Instant,
+    /// The runner was told that somebody drained it.
+    told_drained: bool,
+    /// The server shuts down.
     drained: bool,
+    /// The stream ends after the answers at hand.
+    end: Option<End>,
     held: HashMap<Uuid, Held>,
     /// Jobs that the runner was told to end, by fence: it is told once.
     cancelled: HashSet<(Uuid, i64)>,
@@ -88,7 +118,17 @@ enum Event {
     Message(Asked),
     /// Look at the queue and at the jobs at hand.
     Look,
+    /// Somebody changed the runner.
+    Changed,
     Shutdown,
+}
+
+/// How a stream ends from here.
+enum End {
+    /// The server shuts down.
+    Left,
+    /// The runner may not come in any more.
+    Refused,
 }
 
 impl Session {
@@ -97,22 +137,39 @@ impl Session {
         let bells = cx.app.bells.subscribe();
         let row = runner::get(&*cx.app.db.reads.get().await?, caller.id).await?;
         let row = row.ok_or_else(|| Error::internal("a runner with a credential has no row"))?;
+        if cx.app.shutdown.is_cancelled() && !row.embedded {
+            return Err(CoreError::new(
+                Kind::Unavailable,
+                Reason::Unavailable,
+                "This server shuts down. Open the stream to the next one that answers.",
+            )
+            .retry_after(POLL)
+            .into());
+        }
         let engines = row.engines.as_array().into_iter().flatten();
         let engines = engines.filter_map(|engine| engine["engine"].as_str().map(str::to_owned)).collect();
+        let own_topic = object_topic(caller.id);
         let mut poll = interval(POLL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
             app: cx.app.clone(),
             name: caller.name.to_string(),
-            claimant: Claimant { organization_id: caller.organization_id, engines },
+            claimant: Claimant { organization_id: caller.organization_id, engines, labels: row.labels.clone() },
             caller,
             cx,
             inbound,
             bells,
+            own_topic,
             poll,
             free: 0,
             capacity: usize::try_from(row.capacity).unwrap_or_default(),
+            embedded: row.embedded,
+            protocol: row.protocol_version,
+            state: runners::state(&row)?,
+            looked: Instant::now(),
+            told_drained: false,
             drained: false,
+            end: None,
             held: HashMap::new(),
             cancelled: HashSet::new(),
         })
@@ -128,6 +185,7 @@ impl Session {
                     Ok(None) | Err(_) => return None,
                 },
                 bell = self.bells.next() => match bell {
+                    Some(Bell::Topic(topic)) if topic == self.own_topic => return Some(Event::Changed),
                     Some(Bell::Topic(topic)) if !self.concerns(&topic) => {}
                     Some(_) => return Some(Event::Look),
                     None => return None,
@@ -146,22 +204,57 @@ impl Session {
     async fn answer(&mut self, event: Event) -> Vec<Told> {
         let mut answers = Vec::new();
         let handled = match event {
-            Event::Shutdown => {
-                self.drained = true;
-                answers.push(Told::Drain(pb::WorkDrain {}));
-                Ok(())
-            }
+            Event::Shutdown => self.leave(&mut answers).await,
             Event::Message(message) => self.heed(message, &mut answers).await,
             Event::Look => self.look(&mut answers).await,
+            Event::Changed => self.look_at_runner(&mut answers).await,
         };
         let offered = match handled {
-            Ok(()) => self.offer(&mut answers).await,
+            Ok(()) if self.end.is_none() => self.offer(&mut answers).await,
+            Ok(()) => Ok(()),
             Err(error) => Err(error),
         };
         if let Err(error) = offered {
             tracing::warn!(runner = self.name, error = %status::chain(&error), "A runner could not be served.");
         }
         answers
+    }
+
+    /// The server shuts down. The embedded runner goes with it, in its own time. Any other goes on elsewhere, with leases
+    /// that last as long as they can.
+    async fn leave(&mut self, answers: &mut Vec<Told>) -> Result<()> {
+        self.drained = true;
+        if self.embedded {
+            answers.push(drain(pb::WorkDrainReason::ServerShutdown));
+            return Ok(());
+        }
+        // To a runner that is not told why it would mean that it is to end.
+        if self.protocol >= TELLS_WHY {
+            answers.push(drain(pb::WorkDrainReason::ServerShutdown));
+        }
+        self.end = Some(End::Left);
+        self.renew(answers).await
+    }
+
+    /// Looks where the runner stands, and tells it where that is new to it.
+    async fn look_at_runner(&mut self, answers: &mut Vec<Told>) -> Result<()> {
+        let standing = runner::standing(&*self.app.db.reads.get().await?, self.caller.id).await?;
+        self.looked = Instant::now();
+        let Some(state) = standing else {
+            tracing::info!(runner = self.name, "A runner that was turned away is let go.");
+            self.end = Some(End::Refused);
+            return Ok(());
+        };
+        self.state = state.parse().map_err(Error::internal)?;
+        let is_drained = self.state == RunnerState::Draining;
+        if is_drained != self.told_drained && self.protocol >= TELLS_WHY {
+            self.told_drained = is_drained;
+            answers.push(match is_drained {
+                true => drain(pb::WorkDrainReason::RunnerDrained),
+                false => Told::Resume(pb::WorkResume {}),
+            });
+        }
+        Ok(())
     }
 
     async fn heed(&mut self, message: Asked, answers: &mut Vec<Told>) -> Result<()> {
@@ -174,7 +267,7 @@ impl Session {
                 // Told at once, so that the runner knows that it was heard.
                 answers.push(Told::Ping(pb::WorkPing {}));
                 self.name_jobs(&heartbeat.jobs, answers).await?;
-                self.renew(answers).await
+                if self.held.is_empty() { self.note_presence().await } else { self.renew(answers).await }
             }
             Asked::ApplyStart(start) => {
                 let verdict = self.judge(&start).await;
@@ -212,6 +305,13 @@ impl Session {
         Ok(())
     }
 
+    /// Notes that a runner without jobs is there.
+    async fn note_presence(&self) -> Result<()> {
+        let mut tx = self.app.db.begin(TxScope::Worker).await?;
+        runner::seen(&mut tx, self.caller.id).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Extends the leases of what the runner has, and finds what it has without saying so.
     async fn renew(&mut self, answers: &mut Vec<Told>) -> Result<()> {
         if self.held.is_empty() {
@@ -244,6 +344,9 @@ impl Session {
 
     /// Looks after the jobs at hand: whose end was asked for, whose time is over, which were taken away.
     async fn look(&mut self, answers: &mut Vec<Told>) -> Result<()> {
+        if self.looked.elapsed() >= STANDING {
+            self.look_at_runner(answers).await?;
+        }
         if self.held.is_empty() {
             return Ok(());
         }
@@ -286,9 +389,9 @@ impl Session {
         }
     }
 
-    /// Fills the runner's free slots.
+    /// Fills the runner's free slots, where it is given jobs at all.
     async fn offer(&mut self, answers: &mut Vec<Told>) -> Result<()> {
-        while !self.drained && !self.app.shutdown.is_cancelled() {
+        while self.state == RunnerState::Adopted && !self.drained && !self.app.shutdown.is_cancelled() {
             let free = self.free.min(self.capacity.saturating_sub(self.held.len()));
             if free == 0 {
                 break;
@@ -369,4 +472,8 @@ impl Session {
         tx.commit_worker().await?;
         Ok(verdict)
     }
+}
+
+const fn drain(reason: pb::WorkDrainReason) -> Told {
+    Told::Drain(pb::WorkDrain { reason: reason as i32 })
 }
