@@ -2,8 +2,10 @@
 //! environment is read nowhere else, and tests build a [`Config`] directly.
 
 mod environment;
+mod remote;
 
 pub use environment::{LogFormat, Secrets, Settings, load};
+pub use remote::{RemoteConfig, RunnerSettings};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -184,7 +186,7 @@ impl Default for JobConfig {
     }
 }
 
-/// The runner inside the server.
+/// What a runner is given, inside the server or elsewhere.
 #[derive(Clone, Debug)]
 pub struct RunnerConfig {
     /// Jobs at a time; 0 starts no runner.

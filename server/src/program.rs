@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{self, LogFormat, Mode, Secrets, Settings};
+use crate::config::{self, LogFormat, Mode, RunnerSettings, Secrets, Settings};
 use crate::shutdown::Signals;
-use crate::{dev, doctor, serve};
+use crate::{dev, doctor, runner, serve};
 
 /// Flagstone's server.
 #[derive(Parser)]
@@ -25,6 +25,8 @@ enum Command {
     Dev(Box<Settings>),
     /// Runs for production; needs DATABASE_URL and FLAGSTONE_MASTER_KEY, or files named by them with `_FILE` appended
     Serve(Box<Settings>),
+    /// Runs jobs for a server elsewhere: dials out, joins with a one-time token, needs no way in
+    Runner(Box<RunnerSettings>),
     /// Tells what `serve` (or `dev`) would find and miss on this machine, and what to do about it
     Doctor {
         /// Look with the eyes of `dev`, which brings its own database and key
@@ -62,12 +64,16 @@ pub fn run() -> ExitCode {
 async fn execute(command: Command) -> ExitCode {
     match command {
         Command::Dev(settings) => {
-            log(&settings, LogFormat::Text);
+            log(&settings.log, settings.log_format.unwrap_or(LogFormat::Text));
             dev::run(&settings).await
         }
         Command::Serve(settings) => {
-            log(&settings, LogFormat::Json);
+            log(&settings.log, settings.log_format.unwrap_or(LogFormat::Json));
             production(&settings).await
+        }
+        Command::Runner(settings) => {
+            log(&settings.log, settings.log_format.unwrap_or(LogFormat::Json));
+            runner::remote::run(&settings).await
         }
         Command::Doctor { dev, settings } => {
             doctor::run(&settings, if dev { Mode::Development } else { Mode::Production }).await
@@ -135,12 +141,12 @@ async fn migrate(revert: bool) -> ExitCode {
 }
 
 /// Writes log lines to standard error, each with the fields of its call.
-fn log(settings: &Settings, usual: LogFormat) {
-    let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
+fn log(directives: &str, format: LogFormat) {
+    let filter = EnvFilter::try_new(directives).unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     // A second start in one process keeps the first one's log.
-    let _ = match settings.log_format.unwrap_or(usual) {
+    let _ = match format {
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),
         LogFormat::Text => lines.with_target(false).compact().try_init(),
     };

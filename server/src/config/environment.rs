@@ -142,7 +142,7 @@ impl Secrets {
     }
 }
 
-fn secret(name: &str) -> Result<Option<Secret>, String> {
+pub(super) fn secret(name: &str) -> Result<Option<Secret>, String> {
     let file = format!("{name}_FILE");
     match (env::var(name).ok(), env::var_os(&file)) {
         (Some(_), Some(_)) => Err(format!("{name} and {file} are both set: set one of them.")),
@@ -285,12 +285,12 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 /// Where a program is, if it is on the PATH.
-fn in_path(program: &str) -> Option<PathBuf> {
+pub(super) fn in_path(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|dir| dir.join(program)).find(|path| path.is_file())
 }
 
 /// The variables that a list of names and beginnings lets through.
-fn passed_on(patterns: &[String], variables: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
+pub(super) fn passed_on(patterns: &[String], variables: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
     let named = |name: &str| {
         patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
             Some(beginning) => !beginning.is_empty() && name.starts_with(beginning),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -32,6 +32,8 @@ pub(super) struct Stop {
     pub(super) cancel: CancellationToken,
     /// Why: a `WorkCancelReason`.
     pub(super) reason: Arc<AtomicI32>,
+    /// The engine is at what the job is for: a plan is being made, or an apply was asked for.
+    pub(super) begun: Arc<AtomicBool>,
     /// The lease is over: everything is dropped, nothing is told.
     pub(super) lost: CancellationToken,
 }
@@ -155,6 +157,7 @@ impl Attempt {
     }
 
     async fn plan(&self, job: &pb::JobLeaseRef, context: &JobContext, voice: &Voice) -> Result<Outcome, Stopped> {
+        self.stop.begun.store(true, Ordering::Relaxed);
         let planned = self.runner.engine.plan(context, voice).await?;
         let file =
             tokio::fs::read(&planned.file).await.map_err(|error| EngineError::io("read the saved plan", &error))?;
@@ -212,6 +215,7 @@ impl Attempt {
             file_sha256: inspected.file_sha256,
             changes_digest: hex::encode(digest),
         };
+        self.stop.begun.store(true, Ordering::Relaxed);
         let (verdict, answer) = oneshot::channel();
         let asked = self.asks.send(Ask { start, verdict }).await.is_ok();
         match answer.await {
@@ -231,7 +235,7 @@ impl Attempt {
     fn context(&self, directory: &JobDirectory) -> JobContext {
         let assignment = &self.assignment;
         let inputs = assignment.inputs.as_ref().map(struct_to_json).unwrap_or_default();
-        let address = format!("{}{}", self.runner.state_address, assignment.state_path);
+        let address = format!("{}{}", self.runner.link.address(), assignment.state_path);
         let mut env = self.runner.config.environment.clone();
         env.extend(assignment.environment.clone());
         JobContext {

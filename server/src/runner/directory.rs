@@ -78,6 +78,14 @@ pub(super) fn make_private(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// Writes a file that only this user may read, whole or not at all.
+pub(super) fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    remove(&beside)?;
+    write_private(&beside, bytes)?;
+    fs::rename(beside, path)
+}
+
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?.write_all(bytes)
 }

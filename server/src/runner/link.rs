@@ -1,5 +1,7 @@
-//! The connection to the server, and the calls over it.
+//! The connection to the server, and the calls over it: within the process, or to servers elsewhere.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::interceptor::InterceptedService;
 use tonic::service::{Interceptor, Routes};
-use tonic::transport::{Channel, Endpoint, Server};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Server};
 use tonic::{Code, Request, Status};
 
 /// Bytes in flight on the in-memory connection.
@@ -55,17 +57,54 @@ pub(super) enum Failure {
     Refused(Status),
 }
 
-/// The connection of one runner. Cheap to clone.
+/// How long a connection may take to be made, and how often a silent one is asked whether it lives.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// The connection of one runner. Cheap to clone; clones speak to the same server.
 #[derive(Clone)]
 pub(super) struct Link {
+    servers: Arc<[Peer]>,
+    /// Which of them is spoken to.
+    current: Arc<AtomicUsize>,
+}
+
+/// A server that a runner may speak to.
+struct Peer {
+    /// Where engines reach it, without the path.
+    address: String,
     client: Client,
+}
+
+/// A way to a server elsewhere, made when it is first used. `ca` holds certificates in PEM by which the server's is
+/// verified, in place of the system's. Fails with a sentence for what is no URL of a server.
+pub(super) fn channel(url: &str, ca: Option<&[u8]>) -> Result<Channel, String> {
+    let not_a_url = || format!("`{url}` is not the URL of a server, such as https://flagstone.example.org.");
+    let mut endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| not_a_url())?;
+    match endpoint.uri().scheme_str() {
+        Some("http") if endpoint.uri().authority().is_some() => {}
+        Some("https") => {
+            let tls = match ca {
+                Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
+                None => ClientTlsConfig::new().with_native_roots(),
+            };
+            endpoint = endpoint.tls_config(tls).map_err(|error| format!("TLS cannot be set up for {url}: {error}."))?;
+        }
+        _ => return Err(not_a_url()),
+    }
+    Ok(endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        // The work stream may be quiet for long: this finds a server that is gone without a word.
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE)
+        .connect_lazy())
 }
 
 impl Link {
     /// A connection within the process to these services. It is made when it is first used, and anew after it broke.
-    pub(super) fn in_process(services: Routes, token: &str) -> Result<Self, CoreError> {
-        let mut credential = MetadataValue::try_from(format!("Bearer {token}")).map_err(CoreError::internal)?;
-        credential.set_sensitive(true);
+    /// `address` is where engines reach the same server.
+    pub(super) fn in_process(services: Routes, token: &str, address: String) -> Result<Self, CoreError> {
         let channel =
             Endpoint::from_static("http://embedded.runner").connect_with_connector_lazy(tower::service_fn(move |_| {
                 let services = services.clone();
@@ -80,12 +119,38 @@ impl Link {
                     Ok::<_, std::io::Error>(TokioIo::new(ours))
                 }
             }));
-        Ok(Self { client: RunnerLinkServiceClient::with_interceptor(channel, Credential(credential)) })
+        Self::over(vec![(address, channel)], token)
+    }
+
+    /// A connection to one of these servers, each with its address.
+    pub(super) fn over(servers: Vec<(String, Channel)>, token: &str) -> Result<Self, CoreError> {
+        let mut credential = MetadataValue::try_from(format!("Bearer {token}")).map_err(CoreError::internal)?;
+        credential.set_sensitive(true);
+        let peer = |(address, channel)| {
+            let client = RunnerLinkServiceClient::with_interceptor(channel, Credential(credential.clone()));
+            Peer { address, client }
+        };
+        Ok(Self { servers: servers.into_iter().map(peer).collect(), current: Arc::default() })
     }
 
     /// The generated client.
     pub(super) fn client(&self) -> Client {
-        self.client.clone()
+        self.peer().client.clone()
+    }
+
+    /// Where engines reach the server that is spoken to, without the path.
+    pub(super) fn address(&self) -> &str {
+        &self.peer().address
+    }
+
+    /// Speaks to the next server from now on: this one does not answer.
+    pub(super) fn turn_to_next(&self) {
+        self.current.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn peer(&self) -> &Peer {
+        // There is at least one, by construction.
+        &self.servers[self.current.load(Ordering::Relaxed) % self.servers.len()]
     }
 
     /// Makes a call until the server has answered it, or `lost` says that the answer does not matter any more.
@@ -177,14 +242,21 @@ async fn read_artifact(mut client: Client, request: pb::GetJobArtifactRequest) -
     Ok((bytes, sha256))
 }
 
+/// The fields that the server finds wrong, each with the reason.
+pub(super) fn fields(status: &Status) -> Vec<(String, String)> {
+    let details = rpc::Status::decode(status.details()).map(|status| status.details).unwrap_or_default();
+    let wrong = details.iter().find_map(|any| any.to_msg::<rpc::BadRequest>().ok()).unwrap_or_default();
+    wrong.field_violations.into_iter().map(|wrong| (wrong.field, wrong.description)).collect()
+}
+
 /// The reason that the server gives for an error.
-fn reason(status: &Status) -> Option<String> {
+pub(super) fn reason(status: &Status) -> Option<String> {
     let details = rpc::Status::decode(status.details()).ok()?.details;
     details.iter().find_map(|any| any.to_msg::<rpc::ErrorInfo>().ok()).map(|info| info.reason)
 }
 
 /// Whether the same call may work in a moment.
-fn is_passing(status: &Status) -> bool {
+pub(super) fn is_passing(status: &Status) -> bool {
     matches!(
         status.code(),
         Code::Unavailable

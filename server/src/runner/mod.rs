@@ -1,7 +1,8 @@
-//! The embedded runner: executes jobs inside the server process, as a client of the server's own RunnerLinkService over
-//! an in-memory connection. It holds nothing of the server but its configuration: a separate runner is this code with
-//! another connection.
+//! The runner: executes jobs, as a client of RunnerLinkService. The embedded one lives inside the server process and speaks
+//! over an in-memory connection; a runner elsewhere is the same code with another connection and a credential that it got
+//! for a token.
 //!
+//! - `remote`: the program `flagstone-server runner`: how it joins, what it keeps, how it ends.
 //! - `link`: the connection and its calls.
 //! - `presence`: who is there: registers, keeps the work stream, starts and stops attempts.
 //! - `attempt`: one job under one fence, from its template to its outcome.
@@ -14,6 +15,7 @@ mod directory;
 mod link;
 mod presence;
 mod recovery;
+pub mod remote;
 mod secrets;
 mod voice;
 
@@ -22,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use flagstone_core::runner::Labels;
 use flagstone_db::{TxScope, runner};
 use flagstone_engines::Engine;
 use flagstone_engines::supervisor::SupervisorCommand;
@@ -34,7 +37,7 @@ use crate::config::RunnerConfig;
 use crate::error::{Error, Result};
 use crate::token::{self, TokenKind};
 use link::Link;
-use presence::Presence;
+use presence::{Patience, Presence};
 
 /// Before the server gives up waiting for calls under way, the runner lets go of its engines.
 const BEFORE_DRAIN: Duration = Duration::from_secs(2);
@@ -46,10 +49,12 @@ struct Runner {
     config: RunnerConfig,
     /// Holds a directory for each attempt.
     jobs_dir: PathBuf,
-    /// Where engines reach the state backend, without the path.
-    state_address: String,
     /// How long a lost engine may need to end.
     wind_down: Duration,
+    /// The labels that it got with its credential.
+    labels: Labels,
+    /// It is part of a server, and ends with it.
+    embedded: bool,
 }
 
 /// Starts the embedded runner. `services` are the server's, `state_address` is where engines reach the server, for
@@ -70,20 +75,24 @@ pub async fn start(app: &Arc<App>, services: Routes, state_address: String) -> R
     runner::adopt_embedded(&mut tx, &slug, &sha256).await?;
     tx.commit().await?;
     let runner = Runner {
-        link: Link::in_process(crate::edge::internal_service(app, services), &credential)?,
+        link: Link::in_process(crate::edge::internal_service(app, services), &credential, state_address)?,
         engine: Arc::new(Terraform::new(terraform(&config)?)),
         config,
         jobs_dir,
-        state_address,
         wind_down: app.config.jobs.wind_down,
+        labels: Labels::new(),
+        embedded: true,
     };
-    let patience = app.config.drain.saturating_sub(BEFORE_DRAIN);
+    // What is left then has no more time: the process ends.
+    let patience = Patience { finish: app.config.drain.saturating_sub(BEFORE_DRAIN), interrupt: Duration::ZERO };
     let presence = Presence::new(Arc::new(runner), app.shutdown.clone(), patience);
     let quiet = CancellationToken::new();
     let end = quiet.clone().drop_guard();
     app.tasks.spawn(async move {
         let _end = end;
-        presence.run().await;
+        if let Err(status) = presence.run().await {
+            tracing::error!(%status, "The embedded runner was refused.");
+        }
     });
     Ok(quiet)
 }

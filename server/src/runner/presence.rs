@@ -1,7 +1,10 @@
 //! Who is there: the runner registers, keeps its work stream, and starts and stops attempts as the server says.
 //!
-//! A stream that breaks is opened anew and the jobs at hand are named on it. When the server was silent for a lease,
-//! the leases are taken for lost: another runner may have the jobs by then.
+//! A stream that breaks is opened anew, to the next server where there are several, and the jobs at hand are named on it.
+//! When the server was silent for a lease, the leases are taken for lost: another runner may have the jobs by then.
+//!
+//! A process that is asked to end takes nothing new. What has not begun it hands back at once, the rest gets its time; then
+//! the engines are interrupted, so that they save their state, and at last let go.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +14,7 @@ use std::time::Duration;
 use flagstone_api::pb;
 use flagstone_api::pb::work_request::Message as Say;
 use flagstone_api::pb::work_response::Message as Hear;
+use flagstone_core::runner::PROTOCOL;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
@@ -21,8 +25,8 @@ use tonic::{Status, Streaming};
 use super::Runner;
 use super::attempt::{Ask, Attempt, Left, Stop};
 use super::directory::JobDirectory;
+use super::link::is_passing;
 use super::recovery::recover;
-use flagstone_core::runner::PROTOCOL;
 
 /// The pauses between attempts to reach the server.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -34,13 +38,25 @@ const OUTBOX: usize = 64;
 /// The lease until the server has said how long it is.
 const LEASE: Duration = Duration::from_secs(15);
 
+/// How long jobs may go on when the process is about to end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Until then nothing that runs is disturbed.
+    pub(super) finish: Duration,
+    /// So much longer may engines need that were interrupted.
+    pub(super) interrupt: Duration,
+}
+
 /// The runner's life.
 pub(super) struct Presence {
     runner: Arc<Runner>,
     /// The process is about to end.
     shutdown: CancellationToken,
     /// How long jobs may go on after that.
-    patience: Duration,
+    patience: Patience,
+    /// When that is over, once it has begun.
+    deadline: Option<Instant>,
+    interrupted: bool,
     jobs: HashMap<String, Running>,
     attempts: JoinSet<(String, i64, Left)>,
     recoveries: JoinSet<()>,
@@ -49,7 +65,10 @@ pub(super) struct Presence {
     /// When the server was last heard.
     heard: Instant,
     lease: Duration,
+    /// It takes nothing new, and goes when it has nothing left.
     drained: bool,
+    /// Somebody drained it: it takes nothing new, and stays.
+    paused: bool,
 }
 
 /// A job at hand.
@@ -64,6 +83,14 @@ struct Running {
     verdict: Option<oneshot::Sender<pb::WorkApplyVerdict>>,
 }
 
+impl Running {
+    /// Has the engine end in order. Its outcome is told, and a job that changed nothing goes back to the queue.
+    fn cancel(&self) {
+        self.stop.reason.store(pb::WorkCancelReason::Cancelled.into(), Ordering::Relaxed);
+        self.stop.cancel.cancel();
+    }
+}
+
 /// How a stream ended.
 #[derive(PartialEq, Eq)]
 enum End {
@@ -73,13 +100,23 @@ enum End {
     Gone,
 }
 
+/// What a message of the server asks for beyond what it says.
+#[derive(PartialEq, Eq)]
+enum Heeded {
+    Done,
+    /// The server is to be told what is free.
+    TellCapacity,
+}
+
 impl Presence {
-    pub(super) fn new(runner: Arc<Runner>, shutdown: CancellationToken, patience: Duration) -> Self {
+    pub(super) fn new(runner: Arc<Runner>, shutdown: CancellationToken, patience: Patience) -> Self {
         let (ask, asks) = mpsc::channel(OUTBOX);
         Self {
             runner,
             shutdown,
             patience,
+            deadline: None,
+            interrupted: false,
             jobs: HashMap::new(),
             attempts: JoinSet::new(),
             recoveries: JoinSet::new(),
@@ -88,13 +125,16 @@ impl Presence {
             heard: Instant::now(),
             lease: LEASE,
             drained: false,
+            paused: false,
         }
     }
 
-    /// Works until the process ends.
-    pub(super) async fn run(mut self) {
+    /// Works until the process ends. Fails where a runner elsewhere is refused for good: its credential opens nothing any
+    /// more, or the server does not speak its version of the link or know its labels.
+    pub(super) async fn run(mut self) -> Result<(), Status> {
         self.recover_leftovers();
         let mut pause = PAUSE_MIN;
+        let mut refused = Ok(());
         loop {
             match self.connect().await {
                 Ok((outbox, inbox)) => {
@@ -103,10 +143,16 @@ impl Presence {
                         break;
                     }
                 }
+                // What is refused to the embedded runner is the server's own fault, and may pass.
+                Err(status) if !self.runner.embedded && !is_passing(&status) => {
+                    refused = Err(status);
+                    break;
+                }
                 Err(status) => {
                     tracing::warn!(%status, retry_in = ?pause, "The runner does not reach the server.");
                 }
             }
+            self.runner.link.turn_to_next();
             if self.wait_without_stream(pause).await == End::Gone {
                 break;
             }
@@ -116,6 +162,7 @@ impl Presence {
         self.let_go();
         self.attempts.shutdown().await;
         self.recoveries.shutdown().await;
+        refused
     }
 
     fn recover_leftovers(&mut self) {
@@ -135,7 +182,7 @@ impl Presence {
             Ok(found) => found.version,
             Err(error) => {
                 // It takes jobs all the same: each of them then fails and says what is missing.
-                tracing::warn!(%error, "The embedded runner has no engine.");
+                tracing::warn!(%error, "The runner has no engine.");
                 String::new()
             }
         };
@@ -148,9 +195,18 @@ impl Presence {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 engines: vec![engine],
                 capacity,
+                labels: self.runner.labels.clone(),
             })
             .await?
             .into_inner();
+        if registered.protocol_version / 1000 != PROTOCOL / 1000 {
+            tracing::warn!(version = registered.protocol_version, "The server agreed on a version that is not ours.");
+        }
+        if registered.state() == pb::RunnerState::Pending {
+            tracing::info!(runner = registered.runner, "This runner waits until somebody adopts it.");
+        }
+        // On this stream nobody has said otherwise yet.
+        self.paused = false;
         self.lease = Duration::from_millis(u64::try_from(registered.lease_ms).unwrap_or_default().max(100));
         let (outbox, messages) = mpsc::channel(OUTBOX);
         // The jobs at hand first, so that they are the server's before it offers others.
@@ -166,7 +222,6 @@ impl Presence {
         let mut beat = interval(self.lease / 3);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let shutdown = self.shutdown.clone();
-        let mut deadline = None;
         loop {
             if self.drained && self.jobs.is_empty() {
                 return End::Gone;
@@ -175,8 +230,8 @@ impl Presence {
                 message = inbox.message() => match message {
                     Ok(Some(message)) => {
                         self.heard = Instant::now();
-                        if let Some(message) = message.message {
-                            self.heed(message);
+                        if message.message.map(|message| self.heed(message)) == Some(Heeded::TellCapacity) {
+                            self.say(&outbox, self.capacity()).await;
                         }
                     }
                     Ok(None) => return End::Broken,
@@ -201,12 +256,13 @@ impl Presence {
                     self.say(&outbox, self.capacity()).await;
                 }
                 Some(_) = self.recoveries.join_next() => {}
-                () = shutdown.cancelled(), if deadline.is_none() => {
-                    self.drained = true;
-                    self.hand_back();
-                    deadline = Some(Instant::now() + self.patience);
+                () = shutdown.cancelled(), if self.deadline.is_none() => {
+                    self.leave();
+                    self.say(&outbox, self.capacity()).await;
                 }
-                () = sleep_until(deadline) => return End::Gone,
+                () = sleep_until(self.deadline) => if self.interrupt() == End::Gone {
+                    return End::Gone;
+                },
             }
         }
     }
@@ -217,6 +273,9 @@ impl Presence {
         self.jobs.values_mut().for_each(|job| job.verdict = None);
         let over = Instant::now() + pause;
         while Instant::now() < over {
+            if self.drained && self.jobs.is_empty() {
+                return End::Gone;
+            }
             if self.heard.elapsed() > self.lease {
                 self.let_go();
             }
@@ -226,13 +285,16 @@ impl Presence {
                 () = sleep(self.lease / 3) => {}
                 Some(ask) = self.asks.recv() => drop(ask),
                 Some(ended) = self.attempts.join_next() => self.ended(ended),
-                () = shutdown.cancelled() => return End::Gone,
+                () = shutdown.cancelled(), if self.deadline.is_none() => self.leave(),
+                () = sleep_until(self.deadline) => if self.interrupt() == End::Gone {
+                    return End::Gone;
+                },
             }
         }
         End::Broken
     }
 
-    fn heed(&mut self, message: Hear) {
+    fn heed(&mut self, message: Hear) -> Heeded {
         match message {
             Hear::Assignment(assignment) => self.begin(assignment),
             Hear::Cancel(cancel) => {
@@ -255,9 +317,23 @@ impl Presence {
                     }
                 }
             }
-            Hear::Drain(_) => self.drained = true,
+            Hear::Drain(drain) => match drain.reason() {
+                pb::WorkDrainReason::RunnerDrained => {
+                    tracing::info!(jobs = self.jobs.len(), "This runner is drained: it takes nothing new.");
+                    self.paused = true;
+                }
+                _ if self.runner.embedded => self.drained = true,
+                // Its stream ends in a moment; the jobs go on, and another server is found.
+                _ => tracing::info!("The server shuts down."),
+            },
+            Hear::Resume(_) => {
+                tracing::info!("This runner takes jobs again.");
+                self.paused = false;
+                return Heeded::TellCapacity;
+            }
             Hear::Ping(_) => {}
         }
+        Heeded::Done
     }
 
     fn begin(&mut self, assignment: pb::JobAssignment) {
@@ -303,12 +379,30 @@ impl Presence {
         self.jobs.get_mut(&job.job).filter(|running| running.fence == job.fence)
     }
 
-    /// Stops what changes nothing, so that another runner has it soon. What changes something gets its time.
-    fn hand_back(&self) {
-        for job in self.jobs.values().filter(|job| job.may_rerun) {
-            job.stop.reason.store(pb::WorkCancelReason::Cancelled.into(), Ordering::Relaxed);
-            job.stop.cancel.cancel();
+    /// The process is about to end: nothing new, and what can be done elsewhere is handed back.
+    fn leave(&mut self) {
+        self.drained = true;
+        self.deadline = Some(Instant::now() + self.patience.finish);
+        tracing::info!(jobs = self.jobs.len(), "This runner ends when its jobs have.");
+        // A server that ends has no time for plans. A runner elsewhere keeps what has begun.
+        let is_kept = |job: &Running| match self.runner.embedded {
+            true => !job.may_rerun,
+            false => job.stop.begun.load(Ordering::Relaxed),
+        };
+        self.jobs.values().filter(|job| !is_kept(job)).for_each(Running::cancel);
+    }
+
+    /// The time to finish is over: engines are interrupted and get a little more to save what they have. After that the
+    /// runner goes.
+    fn interrupt(&mut self) -> End {
+        if self.interrupted || self.patience.interrupt.is_zero() {
+            return End::Gone;
         }
+        self.interrupted = true;
+        self.deadline = Some(Instant::now() + self.patience.interrupt);
+        tracing::warn!(jobs = self.jobs.len(), "The time to finish is over: the engines are interrupted.");
+        self.jobs.values().for_each(Running::cancel);
+        End::Broken
     }
 
     /// Drops every attempt: their leases are over, or the process ends.
@@ -325,7 +419,7 @@ impl Presence {
 
     fn capacity(&self) -> Say {
         let taken = u32::try_from(self.jobs.len()).unwrap_or(u32::MAX);
-        let free = if self.drained { 0 } else { self.runner.config.capacity.saturating_sub(taken) };
+        let free = if self.drained || self.paused { 0 } else { self.runner.config.capacity.saturating_sub(taken) };
         Say::Capacity(pb::WorkCapacity { free: i32::try_from(free).unwrap_or(i32::MAX) })
     }
 
