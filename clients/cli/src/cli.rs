@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use crate::commands::{
     access, approvals, audit, deployments, environments, groups, jobs, login, organizations, policies, request, roles,
-    templates, tokens, units, users, whoami,
+    runners, templates, tokens, units, users, whoami,
 };
 use crate::output::Format;
 
@@ -120,6 +120,9 @@ pub(crate) enum Command {
     /// Programs that act under their own name
     #[command(subcommand, visible_alias = "service-account")]
     ServiceAccounts(tokens::ServiceAccounts),
+    /// What executes jobs
+    #[command(subcommand, visible_alias = "runner")]
+    Runners(runners::Runners),
     /// The settings of your organization
     #[command(subcommand)]
     Settings(organizations::Settings),
@@ -287,6 +290,14 @@ mod tests {
             "flagstone tokens list --service-account ci",
             "flagstone tokens revoke 0190",
             "flagstone service-accounts create ci --kind ci --trust https://ci.example.com,repository=acme/api",
+            "flagstone runners list",
+            "flagstone runners get build-host-0a1b2c3d",
+            "flagstone runners token --label tier=production,zone=a --needs-adoption --lifetime 15m",
+            "flagstone runners adopt build-host-0a1b2c3d --yes",
+            "flagstone runners reject build-host-0a1b2c3d --yes",
+            "flagstone runners drain build-host-0a1b2c3d",
+            "flagstone runners resume build-host-0a1b2c3d --dry-run",
+            "flagstone runners delete build-host-0a1b2c3d --force --yes",
             "flagstone settings get",
             "flagstone settings set --audit-retention-days 400",
             "flagstone sso create corp --kind oidc --display-name Corp --issuer https://id.example.com --client-id f",

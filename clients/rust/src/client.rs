@@ -230,6 +230,8 @@ services! {
     teams: team_service_client::TeamServiceClient;
     /// The organization, its settings and, for the operator of the installation, the others.
     organizations: organization_service_client::OrganizationServiceClient;
+    /// What executes jobs.
+    runners: runner_service_client::RunnerServiceClient;
     /// Through whom one may log in.
     sso_providers: sso_provider_service_client::SsoProviderServiceClient;
     /// The keys that tokens are signed with.

@@ -64,6 +64,8 @@ lists! {
     list_team_members(teams, ListTeamMembersRequest) -> team_members: TeamMember;
     /// The organizations of the installation, for its operator.
     list_organizations(organizations, ListOrganizationsRequest) -> organizations: Organization;
+    /// The runners that work for the organization.
+    list_runners(runners, ListRunnersRequest) -> runners: Runner;
     /// Through whom one may log in.
     list_sso_providers(sso_providers, ListSsoProvidersRequest) -> sso_providers: SsoProvider;
     /// Who may do something to an object.

@@ -189,6 +189,7 @@ services! {
     jobs: job_service_client::JobServiceClient;
     changes: watch_service_client::WatchServiceClient;
     audit: audit_service_client::AuditServiceClient;
+    runners: runner_service_client::RunnerServiceClient;
     sso_providers: sso_provider_service_client::SsoProviderServiceClient;
     runner_link: runner_link_service_client::RunnerLinkServiceClient;
 }

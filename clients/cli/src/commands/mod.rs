@@ -12,6 +12,7 @@ pub(crate) mod organizations;
 pub(crate) mod policies;
 pub(crate) mod request;
 pub(crate) mod roles;
+pub(crate) mod runners;
 pub(crate) mod templates;
 pub(crate) mod tokens;
 pub(crate) mod units;
@@ -49,6 +50,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Teams(teams) => groups::teams(&context, teams).await,
         Command::Tokens(tokens) => tokens::run(&context, tokens).await,
         Command::ServiceAccounts(accounts) => tokens::accounts(&context, accounts).await,
+        Command::Runners(runners) => runners::run(&context, runners).await,
         Command::Settings(settings) => organizations::settings(&context, settings).await,
         Command::Sso(sso) => organizations::sso(&context, *sso).await,
         Command::Organizations(organizations) => organizations::run(&context, organizations).await,
