@@ -49,6 +49,7 @@ async fn without_a_token_only_public_methods_answer() {
             "RefreshSession",
             "AcceptInvitation",
             "LookupInvitation",
+            "JoinRunner",
         ]
     );
     app.finish().await;

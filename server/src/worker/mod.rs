@@ -33,10 +33,13 @@ const SEAL: Duration = Duration::from_millis(700);
 /// How often what is old is forgotten.
 const TIDY: Duration = Duration::from_secs(3600);
 
+/// How often leases are looked at that may have ended: what a lost runner had is elsewhere within a second of its lease.
+const REAPER: Duration = Duration::from_millis(600);
+
 /// Starts the loops. They end when the shutdown begins; the shutdown waits for them.
 pub fn start(app: &Arc<App>) {
     let lease = app.config.jobs.lease;
-    repeat(app, lease / 3, "reaper", |app| async move { reaper::round(&app).await });
+    repeat(app, (lease / 3).min(REAPER), "reaper", |app| async move { reaper::round(&app).await });
     repeat(app, APPROVALS, "approvals", |app| async move { maintenance::expire_approvals(&app).await });
     repeat(app, KEYS, "signing keys", |app| async move { app.keys.reload().await });
     repeat(app, RATES, "rates", |app| async move { app.limits.principals.exchange(&app.db).await });

@@ -9,7 +9,7 @@ pub(crate) mod program;
 pub(crate) mod sql;
 
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flagstone_server::config::{Config, JobConfig};
@@ -25,6 +25,9 @@ pub(crate) use person::{People, Person};
 
 /// How long a test waits for anything before it fails. Long, since the machine may be busy with other tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How long a silent runner elsewhere keeps its jobs in tests: long enough for a busy machine, short enough to wait for.
+pub(crate) const REMOTE_LEASE: Duration = Duration::from_secs(6);
 
 /// A server with real Terraform, the people of its unit, and the templates of the product and of the tests.
 pub(crate) struct Line {
@@ -49,6 +52,13 @@ impl Line {
     /// A server without a runner: its jobs wait, or a scripted runner takes them.
     pub(crate) async fn without_runner() -> Self {
         Self::of(false, |_| ()).await
+    }
+
+    /// A server without a runner, for runners that are processes of their own and run real Terraform, which comes with it.
+    /// Nothing, after having said that `test` is skipped, where there is none.
+    pub(crate) async fn for_remote_runners(test: &str) -> Option<(Self, PathBuf)> {
+        let real = terraform(test)?;
+        Some((Self::of(false, |config| config.jobs.lease = REMOTE_LEASE).await, real))
     }
 
     async fn of(with_runner: bool, change: impl FnOnce(&mut Config) + 'static) -> Self {

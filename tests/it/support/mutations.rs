@@ -11,6 +11,7 @@ use super::app::{PASSWORD, TestApp};
 use super::authority;
 use super::caller::Caller;
 use super::contract::{Method, set, text, value};
+use super::remote;
 use super::runner::ScriptedRunner;
 use super::world::{Cast, approval_policy, get_request, inputs, token_of};
 
@@ -343,6 +344,25 @@ impl Stage {
                 let made = super::sso::create(&cast.admin, &self.id("deleted"), super::sso::nobody()).await;
                 let request = pb::DeleteSsoProviderRequest { name: made.name, etag: made.etag, ..Default::default() };
                 (cast.admin.clone(), method.request_of(&request))
+            }
+            "CreateRunnerToken" => {
+                let lifetime = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
+                let sent = |seconds| pb::CreateRunnerTokenRequest { lifetime: lifetime(seconds), ..Default::default() };
+                let (request, other) = (method.request_of(&sent(60)), Some(method.request_of(&sent(61))));
+                return Prepared { caller: cast.admin.clone(), request, other, ends_session: false };
+            }
+            "JoinRunner" => {
+                let mut sent = remote::request(&remote::token(&cast.admin, &[], false).await, &self.id("host"), &[]);
+                let request = method.request_of(&sent);
+                sent.display_name = self.id("another");
+                let other = Some(method.request_of(&sent));
+                return Prepared { caller: self.app.anonymous(), request, other, ends_session: false };
+            }
+            "AdoptRunner" | "RejectRunner" | "DrainRunner" | "ResumeRunner" | "DeleteRunner" => {
+                let name = remote::ready(&self.app, &cast.admin, &self.id("host"), &method.name).await;
+                let mut request = method.request();
+                set(&mut request, "name", Value::String(name));
+                (cast.admin.clone(), request)
             }
             "CreateRole" => {
                 let role = authority::role(&self.id("Role"));

@@ -38,6 +38,8 @@ pub struct ScriptedRunner {
     assignments: AsyncMutex<mpsc::UnboundedReceiver<pb::JobAssignment>>,
     verdicts: AsyncMutex<mpsc::UnboundedReceiver<pb::WorkApplyVerdict>>,
     cancels: AsyncMutex<mpsc::UnboundedReceiver<pb::WorkCancel>>,
+    /// What it was told about taking nothing new, and about taking jobs again.
+    drains: AsyncMutex<mpsc::UnboundedReceiver<Told>>,
     held: Arc<Mutex<Vec<pb::JobLeaseRef>>>,
     tasks: [JoinHandle<()>; 2],
 }
@@ -63,17 +65,25 @@ impl ScriptedRunner {
                      VALUES (gen_random_uuid(), $1, 'ADOPTED', false, $2)";
         app.sql.execute(query, &[&slug, &sha256.as_slice()]).await.expect("a runner can be added");
         let link = app.over_new_connection(&app.anonymous().with_token(&token)).await;
-        let registered = link
-            .runner_link()
-            .register_runner(pb::RegisterRunnerRequest {
-                protocol_version: 1000,
-                version: "scripted".into(),
-                engines: vec![pb::RunnerEngine { engine: pb::Engine::Terraform.into(), version: "1.11.4".into() }],
-                capacity: 5,
-            })
-            .await
-            .expect("a runner registers")
-            .into_inner();
+        Self::over(link, 1000).await
+    }
+
+    /// What a runner says of itself when it registers.
+    pub fn registration(protocol_version: i32) -> pb::RegisterRunnerRequest {
+        pb::RegisterRunnerRequest {
+            protocol_version,
+            version: "scripted".into(),
+            engines: vec![pb::RunnerEngine { engine: pb::Engine::Terraform.into(), version: "1.11.4".into() }],
+            capacity: 5,
+            ..Default::default()
+        }
+    }
+
+    /// A runner that has a credential, in this version of the link.
+    pub async fn over(link: Caller, protocol_version: i32) -> Self {
+        let registration = Self::registration(protocol_version);
+        let registered =
+            link.runner_link().register_runner(registration).await.expect("a runner registers").into_inner();
 
         let (asks, outbound) = mpsc::channel(64);
         let mut inbound =
@@ -81,6 +91,7 @@ impl ScriptedRunner {
         let (to_assignments, assignments) = mpsc::unbounded_channel();
         let (to_verdicts, verdicts) = mpsc::unbounded_channel();
         let (to_cancels, cancels) = mpsc::unbounded_channel();
+        let (to_drains, drains) = mpsc::unbounded_channel();
         let held = Arc::new(Mutex::new(Vec::<pb::JobLeaseRef>::new()));
         let listening = tokio::spawn({
             let held = held.clone();
@@ -97,7 +108,8 @@ impl ScriptedRunner {
                             let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
                             held.retain(|job| !revoked.jobs.contains(job));
                         }
-                        Some(Told::Drain(_) | Told::Ping(_)) | None => {}
+                        Some(drain @ (Told::Drain(_) | Told::Resume(_))) => drop(to_drains.send(drain)),
+                        Some(Told::Ping(_)) | None => {}
                     }
                 }
             }
@@ -122,6 +134,7 @@ impl ScriptedRunner {
             assignments: AsyncMutex::new(assignments),
             verdicts: AsyncMutex::new(verdicts),
             cancels: AsyncMutex::new(cancels),
+            drains: AsyncMutex::new(drains),
             held,
             tasks: [listening, beating],
         }
@@ -291,6 +304,26 @@ impl ScriptedRunner {
         });
         let request = pb::AppendJobLogsRequest { job: assignment.job.clone(), lines: lines.collect(), dropped: 0 };
         Ok(self.link.runner_link().append_job_logs(request).await?.into_inner().last_seq)
+    }
+
+    /// The next word about taking nothing new, or taking jobs again.
+    pub async fn next_drain(&self) -> Told {
+        next(&self.drains, "nothing was said about a drain").await
+    }
+
+    /// Says that it has so many free slots.
+    pub async fn offer_slots(&self, free: i32) {
+        self.ask(Ask::Capacity(pb::WorkCapacity { free })).await;
+    }
+
+    /// A job that was offered already.
+    pub fn offered(&self) -> Option<pb::JobAssignment> {
+        self.assignments.try_lock().ok()?.try_recv().ok()
+    }
+
+    /// Whether its stream has ended.
+    pub fn is_let_go(&self) -> bool {
+        self.tasks[0].is_finished()
     }
 
     /// Forgets its jobs without a word, as a runner that hangs does: their leases run out.

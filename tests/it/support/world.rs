@@ -12,6 +12,7 @@ use super::authority::Authority;
 use super::caller::Caller;
 use super::database::run;
 use super::people::Organization;
+use super::remote;
 use super::runner::ScriptedRunner;
 use super::sso;
 use super::wait::wait_for;
@@ -100,6 +101,12 @@ impl World {
         for id in ["first", "second"] {
             sso::create(&cast.admin, &format!("{}{id}", cast.prefix()), sso::nobody()).await;
         }
+        let mut waiting = String::new();
+        for host in ["first", "second"] {
+            let token = remote::token(&cast.admin, &[], true).await;
+            let called = format!("{}{host}", cast.prefix());
+            waiting = remote::join(app, &token, &called, &[]).await.expect("a runner joins").runner;
+        }
         // The newest event of the unit: one that its owner reads, too.
         let filter = format!("business_unit = \"{}\" AND outcome = \"SUCCESS\"", cast.unit);
         let newest = pb::ListAuditEventsRequest { page_size: 1, filter, ..Default::default() };
@@ -135,6 +142,7 @@ impl World {
             ("users/*", me.name),
             // The one that calls is not ended by a walk.
             ("users/*/sessions/*", sessions.iter().find(|session| !session.current).expect("two").name.clone()),
+            ("runners/*", waiting),
             ("ssoProviders/*", format!("ssoProviders/{}first", cast.prefix())),
             ("invitations/*", invitation.invitation.expect("an invitation is answered").name),
         ]);
