@@ -80,6 +80,7 @@ export const PAGES: readonly PageToWalk[] = [
   page("audit", "admin", "/admin/audit"),
   page("audit statistics", "admin", "/admin/audit?tab=statistics"),
   page("audit verification", "admin", "/admin/audit?tab=verification"),
+  page("runners", "admin", "/admin/runners"),
   page("service accounts", "admin", "/admin/service-accounts"),
   page("settings", "admin", "/admin/settings"),
   page("settings of single sign-on", "admin", "/admin/settings?tab=sso"),

@@ -23,7 +23,7 @@ const SERVICES = {
   approval: ["ApprovalService", "RequestService"],
   deployment: ["DeploymentService", "EnvironmentService"],
   workspace: ["WorkspaceService"],
-  job: ["JobService", "RequestService", "DeploymentService"],
+  job: ["JobService", "RequestService", "DeploymentService", "RunnerService"],
   environment: ["EnvironmentService"],
   template: ["TemplateService"],
   template_version: ["TemplateService"],
@@ -39,6 +39,7 @@ const SERVICES = {
   team: ["TeamService", "AccessService", "UserService"],
   service_account: ["ServiceAccountService"],
   sso_provider: ["SsoProviderService"],
+  runner: ["RunnerService", "OrganizationService"],
 } satisfies Record<string, readonly string[]>;
 
 /** A kind of object that can be watched. */

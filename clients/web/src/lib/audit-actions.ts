@@ -14,6 +14,7 @@ import { OrganizationService } from "~/gen/flagstone/v1/organization_service_pb"
 import { RequestService } from "~/gen/flagstone/v1/request_service_pb";
 import { RoleService } from "~/gen/flagstone/v1/role_service_pb";
 import { RunnerLinkService } from "~/gen/flagstone/v1/runner_link_service_pb";
+import { RunnerService } from "~/gen/flagstone/v1/runner_service_pb";
 import { ServiceAccountService } from "~/gen/flagstone/v1/service_account_service_pb";
 import { SsoProviderService } from "~/gen/flagstone/v1/sso_provider_service_pb";
 import { TeamService } from "~/gen/flagstone/v1/team_service_pb";
@@ -33,6 +34,7 @@ const SERVICES: readonly DescService[] = [
   RequestService,
   RoleService,
   RunnerLinkService,
+  RunnerService,
   ServiceAccountService,
   SsoProviderService,
   TeamService,

@@ -52,9 +52,10 @@ export function routeOf(name: string): Place | undefined {
       return { to: "/admin/system" };
     case "organizations":
       return { to: "/admin/organizations/$organization", params: { organization: id } };
+    case "runners":
+      return { to: "/admin/runners" };
     case "approvalPolicies":
     case "policies":
-    case "runners":
       return undefined;
     case "businessUnits":
       switch (second) {

@@ -10,8 +10,8 @@ export function RunnerStep({ isDone, onLook, isLooking }: StepProps) {
         <Notice kind="success">A runner was seen within the last minutes. It takes work.</Notice>
       ) : (
         <Notice title="No runner was seen lately">
-          The server starts one of its own unless it was told not to. Ask whoever runs the installation, or look into
-          the server’s log for the word runner.
+          The server starts one of its own unless it was told not to. Add another at Administration, Runners, or look
+          into the server’s log for the word runner.
         </Notice>
       )}
       <div>

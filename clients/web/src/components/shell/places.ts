@@ -6,6 +6,7 @@ import {
   Building,
   Building2,
   ClipboardList,
+  Cog,
   FileKey,
   Gavel,
   House,
@@ -119,6 +120,14 @@ const ADMINISTRATION: readonly AdministrationPlace[] = [
     key: "m",
     permissions: ["platform:service_accounts:list"],
     about: "Programs with a name of their own: machines, CI jobs and agents, with their tokens.",
+  },
+  {
+    to: "/admin/runners",
+    label: "Runners",
+    icon: Cog,
+    key: "n",
+    permissions: ["platform:runners:list"],
+    about: "What carries out plans: add one, adopt it, drain it, see what it has.",
   },
   {
     to: "/admin/access",
