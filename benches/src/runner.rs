@@ -61,6 +61,7 @@ impl Runner {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             engines: vec![engine],
             capacity: 1,
+            ..Default::default()
         };
         client.register_runner(register).await?;
 
