@@ -29,15 +29,8 @@ pub enum TokenKind {
 impl TokenKind {
     /// Every kind there is.
     #[cfg(test)]
-    const ALL: [Self; 7] = [
-        Self::Refresh,
-        Self::Runner,
-        Self::RunnerJoin,
-        Self::Invitation,
-        Self::PasswordReset,
-        Self::Api,
-        Self::Device,
-    ];
+    const ALL: [Self; 7] =
+        [Self::Refresh, Self::Runner, Self::RunnerJoin, Self::Invitation, Self::PasswordReset, Self::Api, Self::Device];
 
     const fn prefix(self) -> &'static str {
         match self {

@@ -228,7 +228,8 @@ async fn its_credential_is_its_own_and_ends_with_it() {
     let kept = program.data.path().join("runner.json");
     assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
     let text = std::fs::read_to_string(&kept).unwrap();
-    let credential = serde_json::from_str::<serde_json::Value>(&text).unwrap()["credential"].as_str().unwrap().to_owned();
+    let credential =
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["credential"].as_str().unwrap().to_owned();
     assert!(!program.log().contains(&credential) && !program.log().contains("fls_rjt_"), "{}", program.log());
     // Without a token it comes back as who it was.
     ended_restart(&mut program).await;

@@ -62,13 +62,6 @@ impl RunnerEvent {
     pub const ALL: [Self; 5] = [Self::Adopt, Self::Reject, Self::Drain, Self::Resume, Self::Remove];
 }
 
-impl RunnerState {
-    /// Whether its credential opens the runner link.
-    pub const fn may_connect(self) -> bool {
-        !matches!(self, Self::Rejected | Self::Removed)
-    }
-}
-
 impl StateMachine for RunnerState {
     type Event = RunnerEvent;
 
@@ -98,7 +91,9 @@ pub fn check_labels(labels: &Labels, field: &str, wrong: &mut Violations) {
         wrong.check(
             is_key(key),
             at.as_str(),
-            format!("A key begins with a lower-case letter and holds at most {LABEL_MAX} of a-z, 0-9, `-`, `_` and `.`."),
+            format!(
+                "A key begins with a lower-case letter and holds at most {LABEL_MAX} of a-z, 0-9, `-`, `_` and `.`."
+            ),
         );
         wrong.check(
             is_value(value),
@@ -130,7 +125,9 @@ pub fn claimed_labels(bound: &Labels, claimed: &Labels, field: &str) -> Result<L
         let at = format!("{field}[{}]", Excerpt(key));
         match bound.get(key) {
             Some(allowed) if allowed == value => {}
-            Some(allowed) => wrong.add(at, format!("The label is bound to `{allowed}`. A runner cannot change its labels.")),
+            Some(allowed) => {
+                wrong.add(at, format!("The label is bound to `{allowed}`. A runner cannot change its labels."))
+            }
             None => wrong.add(
                 at,
                 "The label is not among those that were given to this runner. Make a token with it, and join anew.",
@@ -139,11 +136,6 @@ pub fn claimed_labels(bound: &Labels, claimed: &Labels, field: &str) -> Result<L
     }
     wrong.finish()?;
     Ok(claimed.clone())
-}
-
-/// Whether a runner with these labels may do what asks for those.
-pub fn has_labels(labels: &Labels, asked: &Labels) -> bool {
-    asked.iter().all(|(key, value)| labels.get(key) == Some(value))
 }
 
 /// The version that a server and a runner speak: the lower of theirs. FAILED_PRECONDITION `PROTOCOL_UNSUPPORTED` where
@@ -190,11 +182,7 @@ mod tests {
 
     #[test]
     fn the_states_are_those_of_the_domain() {
-        check_table(
-            &[RunnerState::Pending, RunnerState::Adopted],
-            &[RunnerState::Removed],
-            &RunnerEvent::ALL,
-        );
+        check_table(&[RunnerState::Pending, RunnerState::Adopted], &[RunnerState::Removed], &RunnerEvent::ALL);
         let expected = "\
             PENDING + Adopt -> ADOPTED\n\
             PENDING + Reject -> REJECTED\n\
@@ -212,7 +200,9 @@ mod tests {
         let mut wrong = Violations::new();
         check_labels(&labels(&[("tier", "production"), ("zone.eu-1", "A_b.9")]), "labels", &mut wrong);
         assert!(wrong.is_empty());
-        for (key, value) in [("Tier", "x"), ("", "x"), ("1a", "x"), ("a", ""), ("a", "x y"), ("a", "$(id)"), ("a b", "x")] {
+        for (key, value) in
+            [("Tier", "x"), ("", "x"), ("1a", "x"), ("a", ""), ("a", "x y"), ("a", "$(id)"), ("a b", "x")]
+        {
             let mut wrong = Violations::new();
             check_labels(&labels(&[(key, value)]), "labels", &mut wrong);
             assert!(!wrong.is_empty(), "{key}={value}");
@@ -243,7 +233,9 @@ mod tests {
 
     #[test]
     fn an_id_begins_as_people_call_the_runner() {
-        for (called, stem) in [("Build-Host.example", "build-host-example"), ("", "runner"), ("42", "runner"), ("Ä", "runner")] {
+        for (called, stem) in
+            [("Build-Host.example", "build-host-example"), ("", "runner"), ("42", "runner"), ("Ä", "runner")]
+        {
             assert_eq!(id_stem(called), stem);
             assert!(format!("runners/{}-0a1b2c3d", id_stem(called)).parse::<RunnerName>().is_ok());
         }

@@ -129,11 +129,7 @@ pub async fn insert(conn: &mut Connection, runner: &NewRunner<'_>) -> Result<Opt
 pub async fn set_state(conn: &mut Connection, runner: &RunnerRow, state: &str) -> Result<RunnerRow, Error> {
     Ok(diesel::update(runners::table.find(runner.id))
         .filter(runners::organization_id.is_not_distinct_from(runner.organization_id))
-        .set((
-            runners::adoption.eq(state),
-            runners::revision.eq(runners::revision + 1),
-            runners::update_time.eq(now),
-        ))
+        .set((runners::adoption.eq(state), runners::revision.eq(runners::revision + 1), runners::update_time.eq(now)))
         .returning(RunnerRow::as_returning())
         .get_result(conn)
         .await?)
@@ -165,11 +161,7 @@ pub async fn adopt_embedded(conn: &mut Connection, slug: &str, token_sha256: &[u
 }
 
 /// Stores what a runner says of itself.
-pub async fn register(
-    conn: &mut Connection,
-    id: Uuid,
-    registration: &Registration<'_>,
-) -> Result<RunnerRow, Error> {
+pub async fn register(conn: &mut Connection, id: Uuid, registration: &Registration<'_>) -> Result<RunnerRow, Error> {
     Ok(diesel::update(runners::table.find(id))
         .set((
             runners::version.eq(registration.version),

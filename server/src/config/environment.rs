@@ -290,7 +290,10 @@ pub(super) fn in_path(program: &str) -> Option<PathBuf> {
 }
 
 /// The variables that a list of names and beginnings lets through.
-pub(super) fn passed_on(patterns: &[String], variables: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
+pub(super) fn passed_on(
+    patterns: &[String],
+    variables: impl Iterator<Item = (String, String)>,
+) -> BTreeMap<String, String> {
     let named = |name: &str| {
         patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
             Some(beginning) => !beginning.is_empty() && name.starts_with(beginning),

@@ -1,6 +1,9 @@
 //! What `flagstone-server runner` is told: a few flags, and its one-time token from the environment or a file.
 
-#![expect(clippy::disallowed_methods, reason = "beside `environment`, this is the one place that reads the environment")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "beside `environment`, this is the one place that reads the environment"
+)]
 
 use std::env;
 use std::path::PathBuf;

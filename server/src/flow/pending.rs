@@ -218,7 +218,10 @@ async fn of_queued_job(read: &Read, row: &JobRow) -> Result<Vec<pb::Blocker>> {
             )
         } else {
             (
-                format!("No runner is connected that has the labels {}, which the template asks for.", asked.join(", ")),
+                format!(
+                    "No runner is connected that has the labels {}, which the template asks for.",
+                    asked.join(", ")
+                ),
                 "Make a token with these labels by CreateRunnerToken, and start a runner with it.",
             )
         };

@@ -126,7 +126,7 @@ impl Link {
     pub(super) fn over(servers: Vec<(String, Channel)>, token: &str) -> Result<Self, CoreError> {
         let mut credential = MetadataValue::try_from(format!("Bearer {token}")).map_err(CoreError::internal)?;
         credential.set_sensitive(true);
-        let peer = |(address, channel)| {
+        let peer = |(address, channel): (String, Channel)| {
             let client = RunnerLinkServiceClient::with_interceptor(channel, Credential(credential.clone()));
             Peer { address, client }
         };

@@ -17,6 +17,7 @@ use flagstone_engines::terraform::Terraform;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
@@ -86,11 +87,13 @@ fn report(ended: Result<(), String>) -> ExitCode {
 
 /// Works until the shutdown. Fails with a sentence for people.
 async fn work(config: RemoteConfig, shutdown: CancellationToken) -> Result<(), String> {
-    let of_data = |error: io::Error| format!("The data directory {} cannot be used: {error}.", config.data_dir.display());
+    let of_data =
+        |error: io::Error| format!("The data directory {} cannot be used: {error}.", config.data_dir.display());
     let jobs_dir = config.data_dir.join("jobs");
     directory::make_private(&jobs_dir).map_err(of_data)?;
     let lock = File::create(config.data_dir.join(LOCK)).map_err(of_data)?;
-    lock.try_lock().map_err(|_| format!("Another runner works in {}. Give each its own.", config.data_dir.display()))?;
+    lock.try_lock()
+        .map_err(|_| format!("Another runner works in {}. Give each its own.", config.data_dir.display()))?;
     let servers = config
         .servers
         .iter()
@@ -99,8 +102,9 @@ async fn work(config: RemoteConfig, shutdown: CancellationToken) -> Result<(), S
     let identity = match read_identity(&config.data_dir).map_err(of_data)? {
         Some(identity) => identity,
         None => {
-            let clients = servers.iter().map(|(_, channel)| RunnerLinkServiceClient::new(channel.clone())).collect();
-            match join(&config, clients, &shutdown).await? {
+            let clients: Vec<_> =
+                servers.iter().map(|(_, channel)| RunnerLinkServiceClient::new(channel.clone())).collect();
+            match join(&config, &clients, &shutdown).await? {
                 Some(identity) => identity,
                 None => return Ok(()),
             }
@@ -143,7 +147,7 @@ fn read_identity(data_dir: &Path) -> io::Result<Option<Identity>> {
 /// are asked again, one after the other.
 async fn join(
     config: &RemoteConfig,
-    clients: Vec<RunnerLinkServiceClient<tonic::transport::Channel>>,
+    clients: &[RunnerLinkServiceClient<Channel>],
     shutdown: &CancellationToken,
 ) -> Result<Option<Identity>, String> {
     let Some(token) = &config.token else {
@@ -153,7 +157,8 @@ async fn join(
             config.data_dir.display()
         ));
     };
-    let of_data = |error: io::Error| format!("The credential cannot be kept in {}: {error}.", config.data_dir.display());
+    let of_data =
+        |error: io::Error| format!("The credential cannot be kept in {}: {error}.", config.data_dir.display());
     let request = pb::JoinRunnerRequest {
         token: token.expose().to_owned(),
         display_name: config.display_name.clone(),

@@ -4,17 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flagstone_api::{Mutation, pb};
 use flagstone_api::pb::runner_service_server::RunnerService;
+use flagstone_api::{Mutation, pb};
 use flagstone_core::etag::Etag;
 use flagstone_core::filter::{Field, FieldKind, Order};
 use flagstone_core::names::{RunnerName, parse};
 use flagstone_core::runner::{Labels, RunnerEvent, RunnerState, check_labels};
 use flagstone_core::{Error as CoreError, Reason, Violations};
+use flagstone_db::Connection;
 use flagstone_db::list::{self, Branch};
 use flagstone_db::runner::{self, RunnerRow};
 use flagstone_db::runner_token::{self, NewRunnerToken};
-use flagstone_db::Connection;
 use futures::try_join;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -98,8 +98,11 @@ async fn create_runner_token(cx: Cx, req: pb::CreateRunnerTokenRequest) -> Resul
     let after = json!({"labels": row.labels, "needs_adoption": row.needs_adoption, "expire_time": row.expire_time});
     tx.record(about, None, Some(&after));
     let expire_time = Some(timestamp(row.expire_time));
-    let (token, command) =
-        if tx.is_dry() { Default::default() } else { (token.clone(), command(&cx.app, &token, &req.labels)) };
+    let (token, command) = if tx.is_dry() {
+        (String::new(), String::new())
+    } else {
+        (token.clone(), command(&cx.app, &token, &req.labels))
+    };
     tx.commit_sealed(pb::CreateRunnerTokenResponse { token, command, expire_time, effects: None }).await
 }
 
@@ -150,7 +153,8 @@ async fn delete_runner(cx: Cx, req: pb::DeleteRunnerRequest) -> Result<pb::Delet
     let (mut tx, row) = open(&cx, &req, &req.name, &req.etag).await?;
     let lease = cx.app.config.jobs.lease;
     if row.embedded && !runner::online(&tx, &[row.id], lease).await?.is_empty() {
-        let message = format!("{} is inside a server that runs. Stop that server first, or drain the runner.", req.name);
+        let message =
+            format!("{} is inside a server that runs. Stop that server first, or drain the runner.", req.name);
         return Err(CoreError::precondition(Reason::InUse, message).with("name", &req.name).into());
     }
     if !req.force && runner::is_busy(&tx, &req.name).await? {
@@ -213,10 +217,8 @@ async fn to_proto(
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     let names: Vec<String> =
         rows.iter().map(|row| Ok(RunnerName::stored(&row.slug)?.to_string())).collect::<Result<_>>()?;
-    let (online, loads) = try_join!(
-        runner::online(conn, &ids, app.config.jobs.lease),
-        runner::loads(conn, organization_id, &names)
-    )?;
+    let (online, loads) =
+        try_join!(runner::online(conn, &ids, app.config.jobs.lease), runner::loads(conn, organization_id, &names))?;
     let loads: HashMap<String, i64> = loads.into_iter().collect();
     let shown = rows.into_iter().zip(names).map(|(row, name)| pb::Runner {
         running_jobs: loads.get(&name).and_then(|count| i32::try_from(*count).ok()).unwrap_or_default(),

@@ -9,7 +9,8 @@ use flagstone_core::access::{Moment, Reach, Visible, visible};
 use flagstone_core::names::{
     ApprovalName, ApprovalPolicyName, BusinessUnitMemberName, BusinessUnitName, DeploymentName, EnvironmentName,
     GroupName, InvitationName, JobName, OrganizationName, RequestName, ResourceName, RoleBindingName, RoleName,
-    RunnerName, ServiceAccountName, SsoProviderName, TeamName, TemplateName, TemplateVersionName, UserName, WorkspaceName,
+    RunnerName, ServiceAccountName, SsoProviderName, TeamName, TemplateName, TemplateVersionName, UserName,
+    WorkspaceName,
 };
 use flagstone_db::list::Branch;
 use flagstone_db::sight::{Creator, Sight};

@@ -12,11 +12,11 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use super::Error;
 use super::app::TestApp;
 use super::caller::Caller;
 use super::line::until;
 use super::skip::built_program;
-use super::Error;
 
 fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()

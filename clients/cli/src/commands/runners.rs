@@ -162,7 +162,9 @@ pub(crate) async fn run(context: &Context, runners: Runners) -> Result<(), Failu
             let answer = client.create_runner_token(request).await?.into_inner();
             if answer.effects.is_none() && context.format == Format::Table {
                 let ends = time(answer.expire_time.as_ref());
-                note(&format!("Run this on the runner's machine. It is not shown again, and works once, until {ends}."));
+                note(&format!(
+                    "Run this on the runner's machine. It is not shown again, and works once, until {ends}."
+                ));
                 return print(&format!("{}\n", answer.command));
             }
             context.gone(&answer, answer.effects.as_ref(), "The token is not shown again.")
@@ -239,7 +241,10 @@ mod tests {
             engines: vec![flagstone_api::pb::RunnerEngine { engine: Engine::Terraform.into(), version: "1.11".into() }],
             ..Default::default()
         };
-        assert_eq!((load(&runner), labels(&runner), engines(&runner)), ("1/2".into(), "tier=production".into(), "TERRAFORM 1.11".into()));
+        assert_eq!(
+            (load(&runner), labels(&runner), engines(&runner)),
+            ("1/2".into(), "tier=production".into(), "TERRAFORM 1.11".into())
+        );
         assert!(label("tier").is_err());
     }
 }

@@ -295,6 +295,9 @@ fn a_template_may_ask_for_labels_of_its_runner() {
     assert_eq!(stored["runner_labels"], json!({"tier": "production"}));
     for wrong in ["{tier: 3}", "[tier]", "{Tier: a}", "{tier: 'a b'}"] {
         let found = faults(&format!("runner_labels: {wrong}{MINIMAL}"));
-        assert!(found.iter().all(|(field, _)| field.contains("runner_labels")) && !found.is_empty(), "{wrong}: {found:?}");
+        assert!(
+            found.iter().all(|(field, _)| field.contains("runner_labels")) && !found.is_empty(),
+            "{wrong}: {found:?}"
+        );
     }
 }

@@ -175,7 +175,7 @@ async fn a_job_that_asks_for_labels_waits_for_a_runner_that_has_them() {
     add(&db, 1, 1).await;
     let ask = "UPDATE ready_jobs SET runner_labels = '{\"tier\": \"production\"}'";
     let mut tx = begin(&db).await;
-    diesel::sql_query(ask).execute(&mut tx).await.unwrap();
+    diesel::sql_query(ask).execute(&mut *tx).await.unwrap();
     tx.commit().await.unwrap();
     let reads = db.reads.get().await.unwrap();
     let mut tx = begin(&db).await;

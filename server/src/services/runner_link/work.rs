@@ -474,6 +474,6 @@ impl Session {
     }
 }
 
-const fn drain(reason: pb::WorkDrainReason) -> Told {
-    Told::Drain(pb::WorkDrain { reason: reason as i32 })
+fn drain(reason: pb::WorkDrainReason) -> Told {
+    Told::Drain(pb::WorkDrain { reason: reason.into() })
 }
