@@ -126,14 +126,4 @@ fn own_slug(data_dir: &Path) -> io::Result<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_data_directory_has_one_runner() {
-        let dir = tempfile::tempdir().unwrap();
-        let slug = own_slug(dir.path()).unwrap();
-        assert_eq!(own_slug(dir.path()).unwrap(), slug);
-        assert!(format!("runners/{slug}").parse::<flagstone_core::names::RunnerName>().is_ok());
-    }
-}
+mod tests;
