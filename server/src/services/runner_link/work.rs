@@ -185,7 +185,7 @@ impl Session {
                     Ok(None) | Err(_) => return None,
                 },
                 bell = self.bells.next() => match bell {
-                    Some(Bell::Topic(topic)) if topic == self.own_topic => return Some(Event::Changed),
+                    Some(Bell::Topic(topic)) if *topic == *self.own_topic => return Some(Event::Changed),
                     Some(Bell::Topic(topic)) if !self.concerns(&topic) => {}
                     Some(_) => return Some(Event::Look),
                     None => return None,
