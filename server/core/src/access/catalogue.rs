@@ -51,6 +51,7 @@ const PLATFORM_SESSIONS: Group = Group(Platform, "sessions", "People and access"
 const PLATFORM_INVITATIONS: Group = Group(Platform, "invitations", "People and access", "mail-plus");
 const PLATFORM_APPROVAL_POLICIES: Group = Group(Platform, "approval_policies", "Approvals", "shield-check");
 const PLATFORM_SERVICE_ACCOUNTS: Group = Group(Platform, "service_accounts", "People and access", "bot");
+const PLATFORM_RUNNERS: Group = Group(Platform, "runners", "Jobs", "cog");
 const PLATFORM_SIGNING_KEYS: Group = Group(Platform, "signing_keys", "Installation", "file-key");
 const PLATFORM_ROLES: Group = Group(Platform, "roles", "People and access", "shield");
 const PLATFORM_BINDINGS: Group = Group(Platform, "role_bindings", "People and access", "user-check");
@@ -168,6 +169,8 @@ pub(super) const DEFINITIONS: &[Definition] = &[
         "Manage service accounts",
         "Create, change and delete service accounts and their tokens",
     ),
+    PLATFORM_RUNNERS.can("list", Unqualified, "List runners", "See what executes jobs, and how busy it is"),
+    PLATFORM_RUNNERS.can("manage", Unqualified, "Manage runners", "Let runners in, adopt, drain and remove them"),
     PLATFORM_SIGNING_KEYS.can("list", Unqualified, "List signing keys", "Read the public parts of signing keys"),
     PLATFORM_SIGNING_KEYS.can("rotate", Unqualified, "Rotate signing keys", "Make a new signing key"),
     PLATFORM_ACCESS.can(
