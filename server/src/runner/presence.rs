@@ -344,6 +344,10 @@ impl Presence {
         let (name, fence) = (job.job.clone(), job.fence);
         let task = self.attempts.spawn(async move { (name, fence, attempt.run().await) }).id();
         let running = Running { fence, task, may_rerun, stop, verdict: None };
+        if self.drained {
+            // Offered before the server heard that this runner takes nothing new: it goes back at once.
+            running.cancel();
+        }
         if let Some(older) = self.jobs.insert(job.job, running) {
             // The same job under a newer fence: this runner had lost it without noticing.
             older.stop.lost.cancel();
