@@ -131,7 +131,7 @@ async fn work(config: RemoteConfig, shutdown: CancellationToken) -> Result<(), S
              {} and give a new token.",
             config.data_dir.join(IDENTITY).display()
         ),
-        _ => format!("The server refused {name}: {}", status.message()),
+        _ => refusal(&format!("The server refused {name}"), &status),
     })
 }
 
@@ -177,7 +177,7 @@ async fn join(
             Err(status) if is_passing(&status) => {
                 tracing::warn!(%status, retry_in = ?pause, "The server cannot be joined yet.");
             }
-            Err(status) => return Err(refusal(&status)),
+            Err(status) => return Err(refusal("The server did not take the token", &status)),
         }
         tokio::select! {
             () = sleep(pause) => {}
@@ -188,9 +188,10 @@ async fn join(
     Ok(None)
 }
 
-fn refusal(status: &Status) -> String {
+/// What was refused, why, and which fields were wrong.
+fn refusal(what: &str, status: &Status) -> String {
     let fields: String = super::link::fields(status).iter().map(|(field, why)| format!(" {field}: {why}")).collect();
-    format!("The server did not take the token: {}{fields}", status.message())
+    format!("{what}: {}{fields}", status.message())
 }
 
 fn keep(config: &RemoteConfig, joined: pb::JoinRunnerResponse) -> io::Result<Identity> {
