@@ -189,6 +189,7 @@ impl Ledger {
             "policy_results": self.policies.iter().map(convert::policy_result_to_json).collect::<Vec<_>>(),
             "jobs": self.jobs.iter().map(|job| json!({
                 "kind": job.kind, "subject": job.subject, "concurrency_key": job.concurrency_key,
+                "warning": job.warning,
             })).collect::<Vec<_>>(),
         })
     }

@@ -125,6 +125,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 
     let app = app(config, contract).await?;
     bootstrap::run(&app).await?;
+    worker::schedules::enter(&app).await?;
     worker::start(&app);
     let services = services::routes(&app);
     let runner_done = runner::start(&app, services.clone(), format!("http://{}", own_address(address))).await?;

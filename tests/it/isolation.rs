@@ -36,6 +36,10 @@ async fn every_name_of_another_organization_answers_like_one_that_never_existed(
             if pattern == "organizations/*" && is_operators(method) {
                 continue;
             }
+            // Schedules are the installation's, and called alike for everybody.
+            if pattern == "schedules/*" {
+                continue;
+            }
             for Pair { foreign, never } in pairs(&ours, &theirs, &pattern) {
                 for (who, caller) in callers {
                     let told = answer(caller, method, &ours, &path, &foreign).await;

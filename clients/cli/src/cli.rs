@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::{
-    access, approvals, audit, deployments, environments, groups, jobs, login, organizations, policies, request, roles,
-    templates, tokens, units, users, whoami,
+    access, approvals, audit, deployments, environments, groups, jobs, login, organizations, policies, queues, request,
+    roles, templates, tokens, units, users, whoami,
 };
 use crate::output::Format;
 
@@ -92,7 +92,13 @@ pub(crate) enum Command {
     Policies(policies::Policies),
     /// Work in progress, and its logs
     #[command(subcommand, visible_alias = "job")]
-    Jobs(jobs::Jobs),
+    Jobs(Box<jobs::Jobs>),
+    /// The lines in which jobs wait
+    #[command(subcommand, visible_alias = "queue")]
+    Queues(queues::Queues),
+    /// What the servers do by themselves now and then
+    #[command(subcommand, visible_alias = "schedule")]
+    Schedules(queues::Schedules),
     /// The people of the organization
     #[command(subcommand, visible_alias = "user")]
     Users(users::Users),

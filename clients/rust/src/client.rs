@@ -252,6 +252,8 @@ services! {
     workspaces: workspace_service_client::WorkspaceServiceClient;
     /// Jobs and their logs. [`Client::tail_job_logs`] and [`Client::watch_job`] resume after a cut.
     jobs: job_service_client::JobServiceClient;
+    /// The lines in which jobs wait, and what the servers do by themselves.
+    queues: queue_service_client::QueueServiceClient;
     /// Changes of everything that the caller may read. A stream that was cut is opened again with its last cursor.
     changes: watch_service_client::WatchServiceClient;
     /// The audit.

@@ -1,9 +1,10 @@
-//! Following jobs and requests, their log and their changes, and taking an export of the audit.
+//! Following jobs and requests, their log and their changes, and taking exports of logs and of the audit.
 
 use flagstone_api::pb::{
-    AuditExportChunk, AuditExportEnd, ExportAuditEventsRequest, ExportAuditEventsResponse, JobLogChunk, JobLogEnd,
-    JobUpdate, RequestUpdate, StreamEnd, TailJobLogsRequest, TailJobLogsResponse, WatchJobRequest, WatchJobResponse,
-    WatchRequestRequest, WatchRequestResponse, export_audit_events_response, tail_job_logs_response,
+    AuditExportChunk, AuditExportEnd, ExportAuditEventsRequest, ExportAuditEventsResponse, ExportJobLogsRequest,
+    ExportJobLogsResponse, JobLogChunk, JobLogEnd, JobLogExportChunk, JobLogExportEnd, JobUpdate, RequestUpdate,
+    StreamEnd, TailJobLogsRequest, TailJobLogsResponse, WatchJobRequest, WatchJobResponse, WatchRequestRequest,
+    WatchRequestResponse, export_audit_events_response, export_job_logs_response, tail_job_logs_response,
     watch_job_response, watch_request_response,
 };
 use futures::Stream;
@@ -82,6 +83,21 @@ impl Client {
         let feed = Export { request, hash: Sha256::new() };
         resumed(self.clone(), feed, cursor)
     }
+
+    /// The log of a job as a file, in chunks. Survives cuts as [`Client::tail_job_logs`] does, and checks the SHA-256 of
+    /// the file where the request has no cursor.
+    ///
+    /// # Errors
+    /// DATA_LOSS `CHECKSUM_MISMATCH` where the hash differs; what the server answers; UNAVAILABLE after two minutes
+    /// without a message.
+    pub fn export_job_logs(
+        &self,
+        request: ExportJobLogsRequest,
+    ) -> impl Stream<Item = Result<Event<JobLogExportChunk, JobLogExportEnd>, Error>> + Send + use<> {
+        let cursor = request.cursor.clone();
+        let feed = LogExport { hash: cursor.is_empty().then(Sha256::new), request };
+        resumed(self.clone(), feed, cursor)
+    }
 }
 
 struct Export {
@@ -116,6 +132,45 @@ impl Feed for Export {
                     return Err(Error::corrupt(
                         "The export that arrived does not have the SHA-256 that it should have.",
                     ));
+                }
+                Step::End(end.end.clone().unwrap_or_default(), end)
+            }
+            None => Step::Unknown,
+        })
+    }
+}
+
+struct LogExport {
+    request: ExportJobLogsRequest,
+    /// Over all chunks; only from the first one on.
+    hash: Option<Sha256>,
+}
+
+impl Feed for LogExport {
+    type Message = ExportJobLogsResponse;
+    type Item = JobLogExportChunk;
+    type End = JobLogExportEnd;
+
+    fn open(&self, client: Client, cursor: String) -> BoxFuture<'static, Result<Streaming<Self::Message>, Status>> {
+        let request = ExportJobLogsRequest { cursor, ..self.request.clone() };
+        async move { Ok(client.jobs().export_job_logs(request).await?.into_inner()) }.boxed()
+    }
+
+    fn read(&mut self, message: Self::Message) -> Result<Step<Self::Item, Self::End>, Error> {
+        use export_job_logs_response::Event;
+        Ok(match message.event {
+            Some(Event::Open(open)) => Step::Open(open.cursor),
+            Some(Event::Chunk(chunk)) => {
+                if let Some(hash) = &mut self.hash {
+                    hash.update(&chunk.data);
+                }
+                Step::Item(chunk.cursor.clone(), Some(chunk))
+            }
+            Some(Event::Heartbeat(heartbeat)) => Step::Heartbeat(heartbeat.cursor),
+            Some(Event::End(end)) => {
+                let hash = self.hash.clone().map(|hash| hex::encode(hash.finalize()));
+                if !end.sha256.is_empty() && hash.is_some_and(|hash| hash != end.sha256) {
+                    return Err(Error::corrupt("The log that arrived does not have the SHA-256 that it should have."));
                 }
                 Step::End(end.end.clone().unwrap_or_default(), end)
             }

@@ -72,6 +72,9 @@ impl QueueName {
     }
 }
 
+/// The place in the line of what somebody wants to run now: before every queue.
+pub const FRONT: i16 = 0;
+
 words! {
     /// Where a job stands.
     pub enum JobState: "job state" {
@@ -170,6 +173,11 @@ impl JobState {
         self.is_terminal() || matches!(self, Self::DeadLettered)
     }
 
+    /// True while the job waits for its turn.
+    pub const fn is_waiting(self) -> bool {
+        matches!(self, Self::Queued | Self::RetryWait)
+    }
+
     /// True while a runner holds a lease on the job.
     pub const fn is_leased(self) -> bool {
         matches!(self, Self::Running | Self::Cancelling)
@@ -263,18 +271,60 @@ impl ErrorClass {
     }
 }
 
-/// The longest wait before an attempt, before jitter.
-pub const BACKOFF_CAP: Duration = Duration::from_secs(300);
+/// How long to wait after a failed attempt, by what failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// The least. A limit or a lock that stands in the way does not go away at once.
+    pub floor: Duration,
+    /// The longest wait above the floor after the first attempt; it doubles with every further one.
+    pub base: Duration,
+    /// The longest wait above the floor at all.
+    pub cap: Duration,
+}
 
-/// How long to wait after attempt number `attempt` (from 1) failed: between nothing and 1 s, 2 s, 4 s … up to
-/// [`BACKOFF_CAP`]. `random` is uniform in 0..1; spreading over the whole span keeps jobs that failed together from
-/// coming back together.
-pub fn backoff(attempt: u32, random: f64) -> Duration {
-    let doublings = attempt.saturating_sub(1).min(16);
-    let longest = Duration::from_secs(1 << doublings).min(BACKOFF_CAP);
-    // A number that is none waits the whole span.
-    let share = if random.is_nan() { 1.0 } else { random.clamp(0.0, 1.0) };
-    longest.mul_f64(share)
+impl Backoff {
+    /// The backoff of a class of errors: as long as what is in the way usually lasts.
+    pub const fn of(class: ErrorClass) -> Self {
+        match class {
+            // Nobody has to give anything back first.
+            ErrorClass::Network | ErrorClass::RunnerLost | ErrorClass::Unknown | ErrorClass::Engine => {
+                Self::seconds(0, 1, 300)
+            }
+            // Hosts of code ask for patience after a burst of calls.
+            ErrorClass::Git | ErrorClass::Timeout => Self::seconds(2, 5, 300),
+            // What somebody grants or makes meanwhile takes a while to be known everywhere.
+            ErrorClass::Credential | ErrorClass::Permission | ErrorClass::NotFound | ErrorClass::Validation => {
+                Self::seconds(5, 10, 300)
+            }
+            // Somebody else's change has to end.
+            ErrorClass::Conflict => Self::seconds(10, 20, 600),
+            // Limits of rates are counted by minutes, and others are given back when something is destroyed.
+            ErrorClass::Quota => Self::seconds(30, 60, 1_800),
+        }
+    }
+
+    const fn seconds(floor: u64, base: u64, cap: u64) -> Self {
+        Self {
+            floor: Duration::from_secs(floor),
+            base: Duration::from_secs(base),
+            cap: Duration::from_secs(cap),
+        }
+    }
+
+    /// How long to wait after attempt number `attempt` (from 1) failed. `random` is uniform in 0..1; spreading over the
+    /// whole span keeps jobs that failed together from coming back together.
+    pub fn wait(self, attempt: u32, random: f64) -> Duration {
+        let doublings = attempt.saturating_sub(1).min(16);
+        let longest = self.base.saturating_mul(1 << doublings).min(self.cap);
+        // A number that is none waits the whole span.
+        let share = if random.is_nan() { 1.0 } else { random.clamp(0.0, 1.0) };
+        self.floor + longest.mul_f64(share)
+    }
+
+    /// The longest wait of all.
+    pub fn longest(self) -> Duration {
+        self.floor + self.cap
+    }
 }
 
 #[cfg(test)]
@@ -332,14 +382,31 @@ mod tests {
     fn queues_are_claimed_from_high_to_low() {
         assert!(QueueName::High.priority() < QueueName::Default.priority());
         assert!(QueueName::Default.priority() < QueueName::Low.priority());
+        assert!(QueueName::ALL.iter().all(|queue| FRONT < queue.priority()));
     }
 
     #[test]
     fn backoff_doubles_up_to_the_cap() {
-        let longest: Vec<_> = (0..=11).map(|attempt| backoff(attempt, 1.0).as_secs()).collect();
+        let network = Backoff::of(ErrorClass::Network);
+        let longest: Vec<_> = (0..=11).map(|attempt| network.wait(attempt, 1.0).as_secs()).collect();
         assert_eq!(longest, [1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
-        assert_eq!(backoff(u32::MAX, 0.5), Duration::from_secs(150));
-        assert_eq!(backoff(3, f64::NAN), Duration::from_secs(4));
+        assert_eq!(network.wait(u32::MAX, 0.5), Duration::from_secs(150));
+        assert_eq!(network.wait(3, f64::NAN), Duration::from_secs(4));
+        assert_eq!(network.wait(3, 0.0), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_others_have_to_give_back_is_waited_for_longer() {
+        let of = Backoff::of;
+        for attempt in 1..10 {
+            for random in [0.0, 0.3, 1.0] {
+                let wait = |class| of(class).wait(attempt, random);
+                assert!(wait(ErrorClass::Network) < wait(ErrorClass::Conflict), "attempt {attempt}");
+                assert!(wait(ErrorClass::Conflict) < wait(ErrorClass::Quota), "attempt {attempt}");
+            }
+        }
+        assert_eq!(of(ErrorClass::Quota).wait(1, 0.0), Duration::from_secs(30));
+        assert_eq!(of(ErrorClass::Quota).wait(1, 1.0), Duration::from_secs(90));
     }
 
     proptest! {
@@ -363,8 +430,17 @@ mod tests {
         }
 
         #[test]
-        fn backoff_stays_in_its_span(attempt: u32, random: f64) {
-            prop_assert!(backoff(attempt, random) <= BACKOFF_CAP);
+        fn backoff_stays_in_its_span(attempt: u32, random: f64, pick: prop::sample::Index) {
+            let backoff = Backoff::of(*pick.get(ErrorClass::ALL));
+            let wait = backoff.wait(attempt, random);
+            prop_assert!(backoff.floor <= wait && wait <= backoff.longest());
+        }
+
+        /// Of the same luck a later attempt never waits less.
+        #[test]
+        fn backoff_never_shrinks(attempt in 0_u32..40, random in 0.0..=1.0_f64, pick: prop::sample::Index) {
+            let backoff = Backoff::of(*pick.get(ErrorClass::ALL));
+            prop_assert!(backoff.wait(attempt, random) <= backoff.wait(attempt + 1, random));
         }
     }
 }

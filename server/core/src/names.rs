@@ -255,6 +255,10 @@ name! {
     JobName("jobs/{job}") [] Uuid
 }
 name! {
+    /// Something that the servers do now and then.
+    ScheduleName("schedules/{schedule}") [] Slug
+}
+name! {
     /// What executes jobs.
     RunnerName("runners/{runner}") [] Slug
 }

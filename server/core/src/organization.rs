@@ -13,6 +13,9 @@ use crate::words::words;
 /// How long audit events may be kept, in days. 0 beside it: for ever.
 pub const AUDIT_RETENTION_DAYS: std::ops::RangeInclusive<i32> = 30..=3650;
 
+/// How many jobs of an organization may run at a time. 0 beside it: as many as there are runners for.
+pub const MAX_CONCURRENT_JOBS: std::ops::RangeInclusive<i32> = 0..=1000;
+
 /// Longest address of a logo, in characters.
 const LOGO_URL_MAX: usize = 2000;
 
@@ -65,6 +68,8 @@ pub struct Settings {
     pub allow_self_approval_tiers: Vec<Tier>,
     /// Whether passwords need several classes of characters.
     pub password_character_classes: bool,
+    /// How many jobs run at a time; 0 for as many as there are runners for. The claim reads it in the database.
+    pub max_concurrent_jobs: i32,
 }
 
 impl Default for Settings {
@@ -76,6 +81,7 @@ impl Default for Settings {
             self_service_environments: true,
             allow_self_approval_tiers: Vec::new(),
             password_character_classes: false,
+            max_concurrent_jobs: 0,
         }
     }
 }
@@ -101,6 +107,11 @@ impl Settings {
                 AUDIT_RETENTION_DAYS.start(),
                 AUDIT_RETENTION_DAYS.end()
             ),
+        );
+        wrong.check(
+            MAX_CONCURRENT_JOBS.contains(&self.max_concurrent_jobs),
+            format!("{field}.max_concurrent_jobs"),
+            format!("Give 1 to {} jobs, or 0 for no limit.", MAX_CONCURRENT_JOBS.end()),
         );
         for (index, tier) in self.allow_self_approval_tiers.iter().enumerate() {
             let repeated = self.allow_self_approval_tiers[..index].contains(tier);

@@ -57,6 +57,8 @@ pub struct JobRow {
     pub revision: i64,
     pub create_time: DateTime<Utc>,
     pub update_time: DateTime<Utc>,
+    /// When it was deleted: from then on nobody sees it.
+    pub delete_time: Option<DateTime<Utc>>,
 }
 
 impl JobRow {
@@ -86,11 +88,12 @@ fn unreadable(unknown: UnknownWord) -> CoreError {
     CoreError::internal(unknown)
 }
 
-/// The unit a job belongs to.
+/// The unit a job belongs to. A deleted job is in none: its name leads nowhere any more.
 pub async fn business_unit(mut conn: &Connection, organization_id: Uuid, id: Uuid) -> Result<Option<Uuid>, Error> {
     Ok(jobs::table
         .filter(jobs::organization_id.eq(organization_id))
         .filter(jobs::id.eq(id))
+        .filter(jobs::delete_time.is_null())
         .select(jobs::business_unit_id)
         .first(&mut conn)
         .await
@@ -261,6 +264,56 @@ pub async fn put_back(
             jobs::error.eq(error),
             jobs::lease_id.eq(None::<Uuid>),
             jobs::run_after_time.eq(from_now(delay)),
+            jobs::revision.eq(jobs::revision + 1),
+            jobs::update_time.eq(now),
+        ))
+        .returning(JobRow::as_returning())
+        .get_result(conn)
+        .await?)
+}
+
+/// Takes a job out of the dead letters: the attempts begin anew, the fence goes on.
+pub async fn replay(conn: &mut Connection, job: &JobRow, state: JobState) -> Result<JobRow, Error> {
+    Ok(diesel::update(jobs::table.find(job.id))
+        .filter(jobs::organization_id.eq(job.organization_id))
+        .set((
+            jobs::state.eq(state.as_str()),
+            jobs::attempt.eq(0),
+            jobs::error.eq(None::<Value>),
+            jobs::progress.eq(json!({})),
+            jobs::run_after_time.eq(now),
+            jobs::end_time.eq(None::<DateTime<Utc>>),
+            jobs::revision.eq(jobs::revision + 1),
+            jobs::update_time.eq(now),
+        ))
+        .returning(JobRow::as_returning())
+        .get_result(conn)
+        .await?)
+}
+
+/// Ends a job's wait for its time.
+pub async fn hasten(conn: &mut Connection, job: &JobRow, state: JobState) -> Result<JobRow, Error> {
+    Ok(diesel::update(jobs::table.find(job.id))
+        .filter(jobs::organization_id.eq(job.organization_id))
+        .set((
+            jobs::state.eq(state.as_str()),
+            jobs::run_after_time.eq(now),
+            jobs::revision.eq(jobs::revision + 1),
+            jobs::update_time.eq(now),
+        ))
+        .returning(JobRow::as_returning())
+        .get_result(conn)
+        .await?)
+}
+
+/// Deletes a job that is over. The row stays for what names it; what it printed is the log's to delete.
+pub async fn delete(conn: &mut Connection, job: &JobRow) -> Result<JobRow, Error> {
+    Ok(diesel::update(jobs::table.find(job.id))
+        .filter(jobs::organization_id.eq(job.organization_id))
+        .set((
+            jobs::delete_time.eq(now),
+            jobs::error.eq(None::<Value>),
+            jobs::progress.eq(json!({})),
             jobs::revision.eq(jobs::revision + 1),
             jobs::update_time.eq(now),
         ))

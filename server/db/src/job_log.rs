@@ -166,6 +166,20 @@ pub async fn chunks_after(
     Ok(chunks)
 }
 
+/// Deletes the log of a job that was deleted: its lines, which the database lets go for no other reason, and its head.
+pub async fn delete(conn: &mut Connection, organization_id: Uuid, job_id: Uuid) -> Result<(), Error> {
+    diesel::sql_query("SELECT job_log_delete($1, $2)")
+        .bind::<diesel::sql_types::Uuid, _>(organization_id)
+        .bind::<diesel::sql_types::Uuid, _>(job_id)
+        .execute(conn)
+        .await?;
+    diesel::delete(job_logs::table.find(job_id))
+        .filter(job_logs::organization_id.eq(organization_id))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// The hash as it was after the last line.
 fn restore(state: &[u8]) -> Result<Sha256, Error> {
     let state = state.try_into().map_err(|_| Error::other("a stored hash state has the wrong length"))?;

@@ -47,6 +47,7 @@ pub mod revision;
 pub mod role;
 pub mod role_binding;
 pub mod runner;
+pub mod schedule;
 #[rustfmt::skip]
 pub mod schema;
 #[cfg(any(test, feature = "testing"))]

@@ -7,13 +7,32 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::{exists, not, now};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use flagstone_core::job::{JobKind, JobOperation, JobState, QueueName};
+use flagstone_core::job::{FRONT, JobKind, JobOperation, JobState, QueueName};
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::job::JobRow;
-use crate::schema::{concurrency_holds, jobs, ready_jobs, requests, template_versions};
+use crate::schema::{
+    concurrency_holds, dead_letters, jobs, queue_pauses, ready_jobs, requests, template_versions,
+};
 use crate::{Connection, job_log};
+
+pub mod pause;
+pub mod stats;
+pub mod stuck;
+mod turn;
+
+pub use turn::{Turn, next_turn};
+
+/// A job's place in the line.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = ready_jobs)]
+pub struct ReadyRow {
+    pub priority: i16,
+    pub run_after_time: DateTime<Utc>,
+    /// The engine that it needs.
+    pub engine: String,
+}
 
 /// A job to enqueue.
 #[derive(Clone, Debug)]
@@ -130,41 +149,26 @@ pub struct Claimant {
     pub engines: Vec<String>,
 }
 
-/// The organization of the job that comes next, if there is one to claim.
-pub async fn next_organization(mut conn: &Connection, claimant: &Claimant) -> Result<Option<Uuid>, Error> {
+/// Takes at most `limit` jobs of the turn's organization and place out of the line, and their concurrency keys with
+/// them. The rows of these jobs' requests are locked. They are returned as they were, in the order of claiming.
+pub async fn take(conn: &mut Connection, turn: &Turn, engines: &[String], limit: i64) -> Result<Vec<JobRow>, Error> {
+    let organization_id = turn.organization_id;
+    let limit = limit.min(turn.room(conn).await?);
     let held = concurrency_holds::table
         .filter(concurrency_holds::organization_id.eq(ready_jobs::organization_id))
         .filter(concurrency_holds::concurrency_key.eq(ready_jobs::concurrency_key));
-    let mut query = ready_jobs::table
-        .filter(ready_jobs::run_after_time.le(now))
-        .filter(ready_jobs::engine.eq_any(&claimant.engines))
-        .filter(not(exists(held)))
-        .order((ready_jobs::priority, ready_jobs::run_after_time, ready_jobs::job_id))
-        .select(ready_jobs::organization_id)
-        .into_boxed();
-    if let Some(organization_id) = claimant.organization_id {
-        query = query.filter(ready_jobs::organization_id.eq(organization_id));
-    }
-    Ok(query.first(&mut conn).await.optional()?)
-}
-
-/// Takes at most `limit` jobs of one organization out of the line, and their concurrency keys with them. The rows of
-/// these jobs' requests are locked. They are returned as they were, in the order of claiming.
-pub async fn take(
-    conn: &mut Connection,
-    organization_id: Uuid,
-    engines: &[String],
-    limit: i64,
-) -> Result<Vec<JobRow>, Error> {
-    let held = concurrency_holds::table
-        .filter(concurrency_holds::organization_id.eq(ready_jobs::organization_id))
-        .filter(concurrency_holds::concurrency_key.eq(ready_jobs::concurrency_key));
+    // Paused since somebody looked whose turn it is.
+    let paused = queue_pauses::table
+        .filter(queue_pauses::organization_id.eq(ready_jobs::organization_id))
+        .filter(queue_pauses::priority.eq(ready_jobs::priority));
     let ready: Vec<Uuid> = ready_jobs::table
         .filter(ready_jobs::organization_id.eq(organization_id))
+        .filter(ready_jobs::priority.eq(turn.priority))
         .filter(ready_jobs::run_after_time.le(now))
         .filter(ready_jobs::engine.eq_any(engines))
         .filter(not(exists(held)))
-        .order((ready_jobs::priority, ready_jobs::run_after_time, ready_jobs::job_id))
+        .filter(not(exists(paused)))
+        .order((ready_jobs::run_after_time, ready_jobs::job_id))
         .limit(limit)
         .select(ready_jobs::job_id)
         .for_update()
@@ -216,6 +220,7 @@ pub async fn take(
         .filter(ready_jobs::job_id.eq_any(&taken))
         .execute(conn)
         .await?;
+    turn::note(conn, organization_id).await?;
     let position = |job: &JobRow| ready.iter().position(|id| *id == job.id);
     let mut rows: Vec<JobRow> = rows.into_iter().filter(|job| taken.contains(&job.id)).collect();
     rows.sort_by_key(position);
@@ -248,7 +253,8 @@ pub async fn holder(
         .optional()?)
 }
 
-/// How many jobs of an organization stand in the line before this one; `None` where it does not stand there.
+/// How many jobs of its organization stand in the line before this one; `None` where it does not stand there. Those of
+/// other organizations are nobody's business, and take turns with these.
 pub async fn jobs_ahead(mut conn: &Connection, organization_id: Uuid, job_id: Uuid) -> Result<Option<i64>, Error> {
     let place: Option<(i16, DateTime<Utc>)> = ready_jobs::table
         .filter(ready_jobs::organization_id.eq(organization_id))
@@ -259,6 +265,8 @@ pub async fn jobs_ahead(mut conn: &Connection, organization_id: Uuid, job_id: Uu
         .optional()?;
     let Some((priority, run_after_time)) = place else { return Ok(None) };
     let ahead = ready_jobs::table
+        .filter(ready_jobs::organization_id.eq(organization_id))
+        .filter(ready_jobs::run_after_time.le(now))
         .filter(
             ready_jobs::priority.lt(priority).or(ready_jobs::priority.eq(priority).and(
                 ready_jobs::run_after_time
@@ -270,6 +278,50 @@ pub async fn jobs_ahead(mut conn: &Connection, organization_id: Uuid, job_id: Uu
         .get_result(&mut conn)
         .await?;
     Ok(Some(ahead))
+}
+
+/// Where a job stands in the line; `None` where it does not.
+pub async fn place(mut conn: &Connection, organization_id: Uuid, job_id: Uuid) -> Result<Option<ReadyRow>, Error> {
+    Ok(ready_jobs::table
+        .filter(ready_jobs::organization_id.eq(organization_id))
+        .filter(ready_jobs::job_id.eq(job_id))
+        .select(ReadyRow::as_select())
+        .first(&mut conn)
+        .await
+        .optional()?)
+}
+
+/// Puts a job that waits before all others of its organization, as of now.
+pub async fn to_front(conn: &mut Connection, job: &JobRow) -> Result<(), Error> {
+    diesel::update(ready_jobs::table.find(job.id))
+        .filter(ready_jobs::organization_id.eq(job.organization_id))
+        .set((ready_jobs::priority.eq(FRONT), ready_jobs::run_after_time.eq(job.run_after_time)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Notes that a job is a dead letter.
+pub async fn bury(conn: &mut Connection, job: &JobRow) -> Result<(), Error> {
+    diesel::insert_into(dead_letters::table)
+        .values((
+            dead_letters::job_id.eq(job.id),
+            dead_letters::organization_id.eq(job.organization_id),
+            dead_letters::queue.eq(&job.queue),
+        ))
+        .on_conflict_do_nothing()
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Notes that a job is a dead letter no more: it was replayed or deleted.
+pub async fn unbury(conn: &mut Connection, job: &JobRow) -> Result<(), Error> {
+    diesel::delete(dead_letters::table.find(job.id))
+        .filter(dead_letters::organization_id.eq(job.organization_id))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -234,6 +234,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    dead_letters (job_id) {
+        job_id -> Uuid,
+        organization_id -> Uuid,
+        queue -> Text,
+        time -> Timestamptz,
+    }
+}
+
+diesel::table! {
     deployments (id) {
         id -> Uuid,
         organization_id -> Uuid,
@@ -453,6 +462,7 @@ diesel::table! {
         revision -> Int8,
         create_time -> Timestamptz,
         update_time -> Timestamptz,
+        delete_time -> Nullable<Timestamptz>,
     }
 }
 
@@ -549,6 +559,25 @@ diesel::table! {
         revision -> Int8,
         create_time -> Timestamptz,
         update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    queue_pauses (organization_id, queue) {
+        organization_id -> Uuid,
+        queue -> Text,
+        id -> Uuid,
+        priority -> Int2,
+        reason -> Text,
+        principal -> Text,
+        time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    queue_turns (organization_id) {
+        organization_id -> Uuid,
+        time -> Timestamptz,
     }
 }
 
@@ -707,6 +736,21 @@ diesel::table! {
         last_seen_time -> Nullable<Timestamptz>,
         create_time -> Timestamptz,
         update_time -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    schedules (slug) {
+        slug -> Text,
+        id -> Uuid,
+        interval_seconds -> Int4,
+        next_tick_time -> Timestamptz,
+        tick -> Int8,
+        last_tick_time -> Nullable<Timestamptz>,
+        runs_until_time -> Nullable<Timestamptz>,
+        last_end_time -> Nullable<Timestamptz>,
+        last_outcome -> Nullable<Text>,
+        last_error -> Text,
     }
 }
 
@@ -944,6 +988,8 @@ diesel::joinable!(change_events -> organizations (organization_id));
 diesel::joinable!(concurrency_holds -> jobs (job_id));
 diesel::joinable!(concurrency_holds -> organizations (organization_id));
 diesel::joinable!(counters -> organizations (organization_id));
+diesel::joinable!(dead_letters -> jobs (job_id));
+diesel::joinable!(dead_letters -> organizations (organization_id));
 diesel::joinable!(deployments -> business_units (business_unit_id));
 diesel::joinable!(deployments -> environments (environment_id));
 diesel::joinable!(deployments -> organizations (organization_id));
@@ -981,6 +1027,8 @@ diesel::joinable!(password_resets -> organizations (organization_id));
 diesel::joinable!(password_resets -> users (user_id));
 diesel::joinable!(plans -> organizations (organization_id));
 diesel::joinable!(policies -> organizations (organization_id));
+diesel::joinable!(queue_pauses -> organizations (organization_id));
+diesel::joinable!(queue_turns -> organizations (organization_id));
 diesel::joinable!(ready_jobs -> jobs (job_id));
 diesel::joinable!(ready_jobs -> organizations (organization_id));
 diesel::joinable!(refresh_tokens -> organizations (organization_id));
@@ -1044,6 +1092,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     change_events,
     concurrency_holds,
     counters,
+    dead_letters,
     deployments,
     device_logins,
     environments,
@@ -1062,6 +1111,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     password_resets,
     plans,
     policies,
+    queue_pauses,
+    queue_turns,
     rate_counts,
     ready_jobs,
     refresh_tokens,
@@ -1071,6 +1122,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     role_bindings,
     roles,
     runners,
+    schedules,
     service_accounts,
     sessions,
     signing_keys,

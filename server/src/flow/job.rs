@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use flagstone_core::job::{ErrorClass, JobEvent, JobKind, JobState, backoff};
+use flagstone_core::job::{Backoff, ErrorClass, JobEvent, JobKind, JobState};
 use flagstone_core::machine::StateMachine;
 use flagstone_db::job::JobRow;
 use flagstone_db::{artifact, job, lease, queue, request, workspace};
@@ -55,6 +55,16 @@ pub enum Loss {
     GaveUp,
 }
 
+/// The object that a job is in the ledger.
+pub fn object(row: &JobRow) -> ObjectRef {
+    ObjectRef {
+        object_type: "job",
+        name: row.name(),
+        id: row.id,
+        business_unit_id: Some(row.business_unit_id),
+    }
+}
+
 /// What becomes of the lock on the workspace, and of the concurrency key with it, when a job leaves its runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lock {
@@ -66,16 +76,10 @@ enum Lock {
 
 /// Records what happened to a job.
 pub fn record(tx: &mut Tx, before: Option<&JobRow>, after: &JobRow) {
-    let object = ObjectRef {
-        object_type: "job",
-        name: after.name(),
-        id: after.id,
-        business_unit_id: Some(after.business_unit_id),
-    };
-    tx.record(object, before.map(view).as_ref(), Some(&view(after)));
+    tx.record(object(after), before.map(view).as_ref(), Some(&view(after)));
 }
 
-fn view(row: &JobRow) -> Value {
+pub(super) fn view(row: &JobRow) -> Value {
     json!({
         "kind": row.kind,
         "operation": row.operation,
@@ -136,7 +140,7 @@ pub async fn fail(tx: &mut Tx, before: &JobRow, error: &JobError, transient: boo
     let event = JobEvent::failed(transient, before.apply_started, attempt, max_attempts);
     let state = before.state()?.next(event, &before.name())?;
     if state == JobState::RetryWait {
-        let delay = backoff(attempt, random()?);
+        let delay = Backoff::of(error.class).wait(attempt, random()?);
         return put_back(tx, before, state, Some(error), delay).await;
     }
     let after = end(tx, before, state, Some(error), Lock::Free).await?;
@@ -238,6 +242,9 @@ async fn end(tx: &mut Tx, before: &JobRow, state: JobState, error: Option<&JobEr
     let after = job::end(tx, before, state, error.map(JobError::to_json).as_ref()).await?;
     release(tx, before, lock).await?;
     artifact::discard(tx, after.organization_id, after.id).await?;
+    if state == JobState::DeadLettered {
+        queue::bury(tx, &after).await?;
+    }
     record(tx, Some(before), &after);
     // Whoever follows the log learns that it is complete.
     tx.ledger.topic(crate::ledger::log_topic(after.id));

@@ -10,6 +10,7 @@ pub mod objects;
 pub mod pending;
 pub mod plan;
 pub mod policies;
+pub mod queue;
 pub mod request;
 pub mod secrets;
 pub mod state;

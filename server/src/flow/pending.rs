@@ -1,5 +1,7 @@
 //! Why something waits: every blocker typed, with what removes it and who may (M04).
 
+mod waiting;
+
 use chrono::{DateTime, Utc};
 use flagstone_api::pb;
 use flagstone_core::approval::{ApprovalStage, ApprovalState};
@@ -10,13 +12,19 @@ use flagstone_core::{Error as CoreError, FieldViolation};
 use flagstone_db::approval::ApprovalRow;
 use flagstone_db::job::JobRow;
 use flagstone_db::request::RequestRow;
-use flagstone_db::{approval, job, queue, request, runner, workspace};
+use flagstone_db::{approval, job, request};
 
 use super::request::state_of;
 use crate::convert::timestamp;
 use crate::cx::{Cx, Facts, Read, Target};
 use crate::error::{Error, Result};
 use crate::services::request_view::facts;
+
+/// What lets somebody end a job.
+const CANCEL: &str = "business_unit:jobs:cancel";
+
+/// What lets somebody run a queue.
+const MANAGE: &str = "platform:queues:manage";
 
 /// The blockers of a request, an approval or a job, which the caller may read.
 pub async fn explain(cx: &Cx, name: &str) -> Result<Vec<pb::Blocker>> {
@@ -133,20 +141,24 @@ async fn of_approval(read: &Read, row: &ApprovalRow) -> Result<Vec<pb::Blocker>>
 }
 
 async fn of_job(read: &Read, row: &JobRow) -> Result<Vec<pb::Blocker>> {
-    let cancel = vec!["business_unit:jobs:cancel".to_owned()];
+    let cancel = vec![CANCEL.to_owned()];
     match row.state()? {
-        JobState::Queued => of_queued_job(read, row).await,
-        JobState::RetryWait => Ok(vec![pb::Blocker {
-            until: Some(timestamp(row.run_after_time)),
-            object: row.name(),
-            ..blocker(
-                pb::BlockerKind::Backoff,
-                &format!("Attempt {} failed for a passing reason; it is tried again.", row.attempt),
-                "It goes on by itself.",
-                cancel,
-                row.update_time,
-            )
-        }]),
+        JobState::Queued => waiting::of(read, row).await,
+        JobState::RetryWait => {
+            let mut blockers = vec![pb::Blocker {
+                until: Some(timestamp(row.run_after_time)),
+                object: row.name(),
+                ..blocker(
+                    pb::BlockerKind::Backoff,
+                    &format!("Attempt {} of {} failed for a passing reason.", row.attempt, row.max_attempts),
+                    "It is tried again by itself; RunJobNow tries it at once, CancelJob ends it.",
+                    vec![MANAGE.to_owned(), CANCEL.to_owned()],
+                    row.update_time,
+                )
+            }];
+            blockers.extend(waiting::of(read, row).await?.into_iter().filter(waiting::is_lasting));
+            Ok(blockers)
+        }
         JobState::Running | JobState::Cancelling => {
             let (kind, what) = match row.kind()? {
                 JobKind::Plan => (pb::BlockerKind::PlanRunning, "Its plan is being made"),
@@ -164,62 +176,29 @@ async fn of_job(read: &Read, row: &JobRow) -> Result<Vec<pb::Blocker>> {
                 )
             }])
         }
-        JobState::DeadLettered | JobState::Failed | JobState::Succeeded | JobState::Cancelled => Ok(Vec::new()),
+        JobState::DeadLettered => Ok(vec![dead_letter(row)?]),
+        JobState::Failed | JobState::Succeeded | JobState::Cancelled => Ok(Vec::new()),
     }
 }
 
-/// A job that no runner has taken yet.
-async fn of_queued_job(read: &Read, row: &JobRow) -> Result<Vec<pb::Blocker>> {
-    let organization_id = read.organization_id();
-    let mut blockers = Vec::new();
-    if let Some(holder) = queue::holder(read.conn(), organization_id, &row.concurrency_key).await?
-        && holder != row.id
-    {
-        let name = format!("jobs/{holder}");
-        let since = job::get(read.conn(), organization_id, holder).await?.and_then(|job| job.attempt_start_time);
-        let locked = workspace::get(read.conn(), organization_id, row.deployment_id).await?;
-        let winding_down =
-            locked.filter(|found| found.lock_job_id == Some(holder)).and_then(|found| found.lock_until_time);
-        let (kind, text) = match winding_down {
-            Some(_) => (
-                pb::BlockerKind::WorkspaceLock,
-                format!(
-                    "The workspace is kept locked for {name}, whose runner was lost: its last state may still come."
-                ),
-            ),
-            None => (pb::BlockerKind::Concurrency, format!("{name} works on the same deployment.")),
-        };
-        blockers.push(pb::Blocker {
-            object: name,
-            until: winding_down.map(timestamp),
-            ..blocker(
-                kind,
-                &text,
-                "It ends by itself; CancelJob ends it sooner.",
-                vec!["business_unit:jobs:cancel".to_owned()],
-                since.unwrap_or(row.create_time),
-            )
-        });
-    }
-    if !runner::any_online(read.conn(), organization_id).await? {
-        blockers.push(blocker(
-            pb::BlockerKind::NoRunner,
-            "No runner is connected.",
-            "Start one: the server's own runner starts with it unless its capacity is set to 0.",
-            vec!["whoever operates the installation".to_owned()],
-            row.create_time,
-        ));
-    } else if blockers.is_empty() {
-        let ahead = queue::jobs_ahead(read.conn(), organization_id, row.id).await?.unwrap_or(0);
-        blockers.push(blocker(
-            pb::BlockerKind::RunnersBusy,
-            &format!("All runners are busy; {ahead} jobs are ahead of it."),
-            "It goes on by itself as soon as a runner is free.",
-            Vec::new(),
-            row.create_time,
-        ));
-    }
-    Ok(blockers)
+/// A job that failed in every attempt.
+fn dead_letter(row: &JobRow) -> Result<pb::Blocker> {
+    let why = row.error.as_ref().and_then(|error| error["message"].as_str()).unwrap_or("see its log");
+    let (remedy, who) = if row.kind()?.may_rerun() {
+        ("ReplayJob puts it back into the line, while its request still waits for it.", "business_unit:jobs:replay")
+    } else {
+        ("An apply is never run again: RetryRequest plans its request anew.", "business_unit:deployments:retry")
+    };
+    Ok(pb::Blocker {
+        object: row.name(),
+        ..blocker(
+            pb::BlockerKind::DeadLetter,
+            &format!("It failed in all of its {} attempts: {why}", row.max_attempts),
+            remedy,
+            vec![who.to_owned()],
+            row.end_time.unwrap_or(row.update_time),
+        )
+    })
 }
 
 fn blocker(kind: pb::BlockerKind, message: &str, remedy: &str, who: Vec<String>, since: DateTime<Utc>) -> pb::Blocker {

@@ -189,6 +189,20 @@ pub async fn retry(tx: &mut Tx, before: &RequestRow) -> Result<RequestRow> {
     Ok(row)
 }
 
+/// Sends a request whose plan failed back to PLANNING, since the job that makes it is replayed. Only what must hold for a
+/// retry is asked; nothing is enqueued.
+pub(super) async fn replay_plan(tx: &mut Tx, before: &RequestRow, job: &str) -> Result<RequestRow> {
+    let name = objects::request_name(tx, before)?;
+    let state = state_of(before)?.next(RequestEvent::Retry, &name)?;
+    let deployment_id = before.deployment_id.ok_or_else(|| Error::internal("a failed request has no deployment"))?;
+    occupy(tx, deployment_id, before.id).await?;
+    let change = RequestChange { failed_phase: Some(None), error: Some(None), ..to_state(state) };
+    let row = request::update(tx, before, &change).await?;
+    add_event(tx, &row, "replayed", "", job).await?;
+    record_request(tx, Some(before), &row)?;
+    Ok(row)
+}
+
 /// Writes that a request failed, with what people read about it.
 pub(super) async fn fail(
     tx: &mut Tx,
@@ -298,14 +312,25 @@ async fn enqueue(
     )
     .await?;
     jobs::record(tx, None, &job);
+    let fleet = queue::stats::fleet(tx, row.organization_id, &version.engine).await?;
     tx.ledger.job(pb::EnqueuedJob {
         kind: kind.to_string(),
         subject: objects::request_name(tx, &row)?,
         concurrency_key,
+        warning: nobody_takes(fleet, &version.engine),
     });
     let job_ids = row.job_ids.iter().copied().chain([job.id]).collect();
     let row = request::update(tx, &row, &RequestChange { job_ids: Some(job_ids), ..RequestChange::default() }).await?;
     Ok((row, job))
+}
+
+/// What is said at once of a job that would wait for ever as things are; nothing of any other.
+fn nobody_takes(fleet: queue::stats::Fleet, engine: &str) -> String {
+    match fleet {
+        queue::stats::Fleet { engine_known: true, .. } => String::new(),
+        queue::stats::Fleet { any: false, .. } => "No runner is registered: the job waits until there is one.".to_owned(),
+        _ => format!("No runner that is registered has the engine {engine}: the job waits until one has."),
+    }
 }
 
 /// Reserves the deployment that a CREATE asks for.

@@ -1,4 +1,5 @@
-//! Jobs as people see them: get, list, cancel, watch. Their logs are in `job_log`.
+//! Jobs as people see them: get, list, cancel, watch. Their logs are in `job_log`, what else is done with them in
+//! `job_change`.
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use flagstone_api::pb;
 use flagstone_api::pb::job_service_server::JobService;
 use flagstone_core::Error as CoreError;
 use flagstone_core::etag::Etag;
-use flagstone_core::job::{JobKind, JobOperation, JobState};
+use flagstone_core::job::{JobKind, JobOperation, JobState, QueueName};
 use flagstone_core::names::{JobName, parse};
 use flagstone_core::tier::Tier;
 use flagstone_db::job::JobRow;
@@ -17,8 +18,10 @@ use serde_json::Value;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use super::job_change::{batch_delete_jobs, delete_job, replay_job};
 use super::job_list::list_jobs;
 use super::job_log::{list_job_logs, tail_job_logs};
+use super::job_log_export::export_job_logs;
 use crate::app::App;
 use crate::convert::timestamp;
 use crate::cx::{Cx, Facts, Target};
@@ -38,11 +41,15 @@ pub struct Jobs(pub Arc<App>);
 impl JobService for Jobs {
     type WatchJobStream = Answers<pb::WatchJobResponse>;
     type TailJobLogsStream = Answers<pb::TailJobLogsResponse>;
+    type ExportJobLogsStream = Answers<pb::ExportJobLogsResponse>;
 
     unary! {
         get_job: pb::GetJobRequest => pb::Job,
         list_jobs: pb::ListJobsRequest => pb::ListJobsResponse,
         cancel_job: pb::CancelJobRequest => pb::CancelJobResponse,
+        replay_job: pb::ReplayJobRequest => pb::ReplayJobResponse,
+        delete_job: pb::DeleteJobRequest => pb::DeleteJobResponse,
+        batch_delete_jobs: pb::BatchDeleteJobsRequest => pb::BatchDeleteJobsResponse,
         list_job_logs: pb::ListJobLogsRequest => pb::ListJobLogsResponse,
     }
 
@@ -55,6 +62,13 @@ impl JobService for Jobs {
         request: Request<pb::TailJobLogsRequest>,
     ) -> Result<Response<Self::TailJobLogsStream>, Status> {
         rpc::stream(&self.0, request, tail_job_logs).await
+    }
+
+    async fn export_job_logs(
+        &self,
+        request: Request<pb::ExportJobLogsRequest>,
+    ) -> Result<Response<Self::ExportJobLogsStream>, Status> {
+        rpc::stream(&self.0, request, export_job_logs).await
     }
 }
 
@@ -170,7 +184,13 @@ pub(super) fn judge(name: &JobName) -> Judge {
     })
 }
 
-async fn one_to_proto(conn: &Connection, organization_id: Uuid, directory: &Directory, row: JobRow) -> Result<pb::Job> {
+/// A job as the contract shows it.
+pub(super) async fn one_to_proto(
+    conn: &Connection,
+    organization_id: Uuid,
+    directory: &Directory,
+    row: JobRow,
+) -> Result<pb::Job> {
     let mut converted = to_proto(conn, organization_id, directory, vec![row]).await?;
     converted.pop().ok_or_else(|| Error::internal("a job was lost on its way into the answer"))
 }
@@ -233,6 +253,7 @@ pub async fn to_proto(
                 create_time: Some(timestamp(row.create_time)),
                 update_time: Some(timestamp(row.update_time)),
                 etag: Etag::of(row.revision),
+                queue: queue_to_proto(row.queue.parse().map_err(Error::internal)?).into(),
             })
         })
         .collect()
@@ -252,6 +273,15 @@ pub const fn operation_to_proto(operation: JobOperation) -> pb::JobOperation {
         JobOperation::Create => pb::JobOperation::Create,
         JobOperation::Update => pb::JobOperation::Update,
         JobOperation::Destroy => pb::JobOperation::Destroy,
+    }
+}
+
+/// A queue as the contract spells it.
+pub const fn queue_to_proto(queue: QueueName) -> pb::JobQueue {
+    match queue {
+        QueueName::High => pb::JobQueue::High,
+        QueueName::Default => pb::JobQueue::Default,
+        QueueName::Low => pb::JobQueue::Low,
     }
 }
 
@@ -318,6 +348,9 @@ mod tests {
         }
         for kind in JobKind::ALL {
             assert_eq!(enum_name(kind_to_proto(*kind).as_str_name(), "JOB_KIND_"), kind.as_str());
+        }
+        for queue in QueueName::ALL {
+            assert_eq!(enum_name(queue_to_proto(*queue).as_str_name(), "JOB_QUEUE_"), queue.as_str());
         }
         for operation in JobOperation::ALL {
             let proto = operation_to_proto(*operation);

@@ -2,7 +2,7 @@
 
 use flagstone_api::pb;
 use flagstone_core::filter::{Field, FieldKind, Order};
-use flagstone_core::job::{JobKind, JobState};
+use flagstone_core::job::{JobKind, JobState, QueueName};
 use flagstone_db::list::{self, Branch};
 
 use super::job;
@@ -10,10 +10,12 @@ use crate::cx::{Cx, Target};
 use crate::error::Result;
 use crate::list::{List, NameKind, arguments};
 
-const LIST: List = List {
+/// The list, whose filter others share.
+pub(super) const LIST: List = List {
     fields: &[
         Field { name: "state", kind: FieldKind::Enum(JobState::WORDS) },
         Field { name: "kind", kind: FieldKind::Enum(JobKind::WORDS) },
+        Field { name: "queue", kind: FieldKind::Enum(QueueName::WORDS) },
         Field { name: "subject", kind: FieldKind::Name },
         // A principal: compared as it is stored, since it need not be a person.
         Field { name: "trigger", kind: FieldKind::Name },

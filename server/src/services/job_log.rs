@@ -258,7 +258,7 @@ impl Query {
 }
 
 /// The lines after a number as they are stored, cut where they begin before it.
-async fn lines_after(app: &App, organization_id: Uuid, job_id: Uuid, after: i64) -> Result<Vec<pb::JobLogChunk>> {
+pub(super) async fn lines_after(app: &App, organization_id: Uuid, job_id: Uuid, after: i64) -> Result<Vec<pb::JobLogChunk>> {
     let conn = app.db.reads.get().await?;
     let rows = job_log::chunks_after(&conn, organization_id, job_id, after, BATCH).await?;
     rows.into_iter().map(|row| cut_before(row, after)).collect()
@@ -274,7 +274,7 @@ fn cut_before(row: ChunkRow, after: i64) -> Result<pb::JobLogChunk> {
 }
 
 /// How far the log and its job are. The job is looked at first: once it is over, its log grows no more.
-async fn head(app: &App, organization_id: Uuid, job_id: Uuid) -> Result<(LogRow, JobState)> {
+pub(super) async fn head(app: &App, organization_id: Uuid, job_id: Uuid) -> Result<(LogRow, JobState)> {
     let conn = app.db.reads.get().await?;
     // Sent in this order on one connection, each sees what was committed before it.
     let (row, log) = try_join!(job::get(&conn, organization_id, job_id), job_log::get(&conn, organization_id, job_id))?;

@@ -15,10 +15,13 @@ pub mod group;
 pub mod health;
 pub mod invitation;
 pub mod job;
+mod job_change;
 mod job_list;
 pub mod job_log;
+mod job_log_export;
 pub mod organization;
 mod organization_operator;
+pub mod queue;
 pub mod request;
 mod request_list;
 pub mod request_view;
@@ -69,6 +72,7 @@ pub fn routes(app: &Arc<App>) -> Routes {
         invitation_service_server::InvitationServiceServer => invitation::Invitations,
         job_service_server::JobServiceServer => job::Jobs,
         organization_service_server::OrganizationServiceServer => organization::Organizations,
+        queue_service_server::QueueServiceServer => queue::Queues,
         request_service_server::RequestServiceServer => request::Requests,
         role_service_server::RoleServiceServer => role::Roles,
         runner_link_service_server::RunnerLinkServiceServer => runner_link::RunnerLinks,

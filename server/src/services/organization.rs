@@ -83,15 +83,17 @@ enum Setting {
     SelfServiceEnvironments,
     AllowSelfApprovalTiers,
     PasswordCharacterClasses,
+    MaxConcurrentJobs,
 }
 
-const SETTINGS: [(&str, Setting); 6] = [
+const SETTINGS: [(&str, Setting); 7] = [
     ("default_region", Setting::DefaultRegion),
     ("default_business_unit", Setting::DefaultBusinessUnit),
     ("audit_retention_days", Setting::AuditRetentionDays),
     ("self_service_environments", Setting::SelfServiceEnvironments),
     ("allow_self_approval_tiers", Setting::AllowSelfApprovalTiers),
     ("password_character_classes", Setting::PasswordCharacterClasses),
+    ("max_concurrent_jobs", Setting::MaxConcurrentJobs),
 ];
 
 async fn get_organization(cx: Cx, message: pb::GetOrganizationRequest) -> Result<pb::Organization> {
@@ -181,6 +183,7 @@ async fn update_organization_settings(
         Setting::SelfServiceEnvironments => sent.self_service_environments,
         Setting::AllowSelfApprovalTiers => !sent.allow_self_approval_tiers.is_empty(),
         Setting::PasswordCharacterClasses => sent.password_character_classes,
+        Setting::MaxConcurrentJobs => sent.max_concurrent_jobs != 0,
     };
     let mask = mask::paths(message.update_mask.as_ref(), &SETTINGS, is_set, &mut wrong);
     let mut tx = cx.begin(&message, Target::organization(OWN)).await?;
@@ -228,6 +231,7 @@ async fn merge(
         Setting::AuditRetentionDays => settings.audit_retention_days = sent.audit_retention_days,
         Setting::SelfServiceEnvironments => settings.self_service_environments = sent.self_service_environments,
         Setting::PasswordCharacterClasses => settings.password_character_classes = sent.password_character_classes,
+        Setting::MaxConcurrentJobs => settings.max_concurrent_jobs = sent.max_concurrent_jobs,
         Setting::AllowSelfApprovalTiers => {
             settings.allow_self_approval_tiers.clear();
             for (index, number) in sent.allow_self_approval_tiers.iter().enumerate() {
@@ -376,6 +380,7 @@ fn settings_to_proto(directory: &Directory, row: &OrganizationRow) -> Result<pb:
             .map(|tier| tier_to_proto(tier).into())
             .collect(),
         password_character_classes: settings.password_character_classes,
+        max_concurrent_jobs: settings.max_concurrent_jobs,
         update_time: Some(timestamp(row.update_time)),
         etag: Etag::of(row.revision),
         effects: None,

@@ -5,7 +5,9 @@
 pub mod maintenance;
 pub mod queue;
 pub mod reaper;
+pub mod schedules;
 pub mod sealer;
+pub mod sweep;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +18,6 @@ use crate::app::App;
 use crate::error::Result;
 use crate::status;
 
-/// How often approvals are looked at whose time may be over.
-const APPROVALS: Duration = Duration::from_secs(5);
-
 /// How often other replicas' signing keys are taken up.
 const KEYS: Duration = Duration::from_secs(1);
 
@@ -27,24 +26,27 @@ const RATES: Duration = Duration::from_millis(500);
 
 /// How often it is noted which API tokens were used.
 const USES: Duration = Duration::from_secs(5);
+
 /// How often the sealer looks for events. What it seals has its number within two seconds of its commit.
 const SEAL: Duration = Duration::from_millis(700);
 
-/// How often what is old is forgotten.
-const TIDY: Duration = Duration::from_secs(3600);
+/// How often it is looked for schedules that are due.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Starts the loops. They end when the shutdown begins; the shutdown waits for them.
+///
+/// What is to happen once over all replicas is in [`schedules`]. The loops here run in every process, because they are
+/// about the process (the keys it verifies with, what it has counted and noted) or because the loss of one replica must
+/// not be noticed: a reaper that waits for a tick would leave lost jobs to their runners longer than a lease, and the
+/// sealer promises numbers within two seconds. These two pass over what another replica has locked.
 pub fn start(app: &Arc<App>) {
     let lease = app.config.jobs.lease;
     repeat(app, lease / 3, "reaper", |app| async move { reaper::round(&app).await });
-    repeat(app, APPROVALS, "approvals", |app| async move { maintenance::expire_approvals(&app).await });
     repeat(app, KEYS, "signing keys", |app| async move { app.keys.reload().await });
     repeat(app, RATES, "rates", |app| async move { app.limits.principals.exchange(&app.db).await });
     repeat(app, USES, "uses of tokens", |app| async move { maintenance::note_uses(&app).await });
-    repeat(app, TIDY, "signing key", |app| async move { maintenance::rotate_signing_key(&app).await });
     repeat(app, SEAL, "sealer", |app| async move { sealer::round(&app).await });
-    repeat(app, TIDY, "maintenance", |app| async move { maintenance::tidy(&app).await });
-    repeat(app, TIDY, "audit retention", |app| async move { sealer::purge(&app).await });
+    repeat(app, TICK, "schedules", |app| async move { schedules::round(&app).await });
 }
 
 /// Runs a round now and then, whatever became of the one before.

@@ -9,7 +9,7 @@ use flagstone_core::inputs::InputSchema;
 use flagstone_core::job::{ErrorClass, JobEvent, JobKind};
 use flagstone_core::machine::StateMachine;
 use flagstone_db::job::JobRow;
-use flagstone_db::queue::{self, Claimant};
+use flagstone_db::queue::{self, Claimant, Turn};
 use flagstone_db::{deployment, job, job_log, lease, plan, request, template};
 use uuid::Uuid;
 
@@ -31,14 +31,40 @@ pub struct Claimed {
     pub assignment: pb::JobAssignment,
 }
 
+/// Organizations asked in one claim. What is held by somebody else just now must not keep all others waiting.
+const ASKED: usize = 4;
+
 /// Takes at most `limit` jobs for a runner, all of one organization; none where there is nothing to take just now.
 pub async fn claim(app: &Arc<App>, claimant: &Claimant, runner: &str, limit: usize) -> Result<Vec<Claimed>> {
-    let next = queue::next_organization(&*app.db.reads.get().await?, claimant).await?;
-    let Some(organization_id) = next else { return Ok(Vec::new()) };
+    let mut asked = Vec::new();
+    while asked.len() < ASKED {
+        let turn = queue::next_turn(&*app.db.reads.get().await?, claimant, &asked).await?;
+        let Some(turn) = turn else { break };
+        let claimed = take(app, claimant, &turn, runner, limit).await?;
+        if !claimed.is_empty() {
+            return Ok(claimed);
+        }
+        asked.push(turn.organization_id);
+    }
+    Ok(Vec::new())
+}
+
+/// Takes jobs of the organization whose turn it is.
+async fn take(
+    app: &Arc<App>,
+    claimant: &Claimant,
+    turn: &Turn,
+    runner: &str,
+    limit: usize,
+) -> Result<Vec<Claimed>> {
+    let organization_id = turn.organization_id;
     let call = Call::internal(&Uuid::now_v7().to_string(), Origin::Runner);
     let mut tx = app.begin_worker(organization_id, call, runner, "job.start", runner).await?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let taken = queue::take(&mut tx, organization_id, &claimant.engines, limit).await?;
+    let taken = queue::take(&mut tx, turn, &claimant.engines, limit).await?;
+    if taken.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut ready = Vec::new();
     for row in &taken {
         // The request's row is locked by now, so that the job is as it will be started.

@@ -187,6 +187,7 @@ services! {
     deployments: deployment_service_client::DeploymentServiceClient;
     workspaces: workspace_service_client::WorkspaceServiceClient;
     jobs: job_service_client::JobServiceClient;
+    queues: queue_service_client::QueueServiceClient;
     changes: watch_service_client::WatchServiceClient;
     audit: audit_service_client::AuditServiceClient;
     sso_providers: sso_provider_service_client::SsoProviderServiceClient;

@@ -22,7 +22,8 @@ pub async fn run(sql: &Client, statements: &str) {
 }
 
 /// MD5 over the rows of each table, by table. Left out is what a runner's presence changes without any call: its leases
-/// and when it was last seen; and what the sealer makes of the audit, which is somewhat later than a call.
+/// and when it was last seen; what the sealer makes of the audit, which is somewhat later than a call; and the ticks of
+/// schedules.
 pub async fn checksums(sql: &Client) -> BTreeMap<String, String> {
     let tables = sql
         .query("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1", &[])
@@ -31,7 +32,7 @@ pub async fn checksums(sql: &Client) -> BTreeMap<String, String> {
     let mut sums = BTreeMap::new();
     for table in tables {
         let table: String = table.get(0);
-        if matches!(table.as_str(), "leases" | "rate_counts" | "runners")
+        if matches!(table.as_str(), "leases" | "rate_counts" | "runners" | "schedules")
             || table.starts_with("audit_") && table != "audit_events"
         {
             continue;

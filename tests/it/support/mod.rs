@@ -15,6 +15,7 @@ pub mod logs;
 pub mod moto;
 pub mod mutations;
 pub mod people;
+pub mod queue_mutations;
 pub mod requests;
 pub mod runner;
 pub mod skip;

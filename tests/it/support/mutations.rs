@@ -48,7 +48,7 @@ impl Stage {
         self.app.finish_with_jobs().await;
     }
 
-    fn id(&self, word: &str) -> String {
+    pub(super) fn id(&self, word: &str) -> String {
         format!("{word}-{}", self.number.fetch_add(1, Ordering::Relaxed))
     }
 
@@ -496,6 +496,7 @@ impl Stage {
                 let caller = self.app.operator(&self.id("operates")).await;
                 return Prepared { caller, request: method.request(), other: None, ends_session: false };
             }
+            name if super::queue_mutations::is_one(name) => return self.queue_mutation(method).await,
             name => panic!("no state is known in which {name} succeeds: add one to tests/it/support/mutations.rs"),
         };
         let mut other = with_another_text(&request);

@@ -283,6 +283,15 @@ pub fn valid_request(world: &World, method: &Method) -> DynamicMessage {
             update_mask: Some(FieldMask { paths: vec!["description".into()] }),
             ..Default::default()
         }),
+        "BatchDeleteJobs" => {
+            let names = vec![world.name("jobs/*").to_owned()];
+            method.request_of(&pb::BatchDeleteJobsRequest { names, ..Default::default() })
+        }
+        "PauseQueue" | "ResumeQueue" => {
+            let mut request = named(world, method);
+            set(&mut request, "queue", prost_reflect::Value::EnumNumber(pb::JobQueue::Low.into()));
+            request
+        }
         _ => named(world, method),
     }
 }

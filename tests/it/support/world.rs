@@ -129,6 +129,7 @@ impl World {
             ("businessUnits/*/deployments/*/revisions/*", format!("{}/revisions/1", changed.deployment)),
             ("approvals/*", changed.approval.clone()),
             ("jobs/*", changed.jobs.last().expect("a completed request has jobs").clone()),
+            ("schedules/*", "schedules/tidy".to_owned()),
             ("templates/*", cast.template.clone()),
             ("templates/*/versions/*", format!("{}/versions/1.0.0", cast.template)),
             ("approvalPolicies/*", approval_policy(&cast.admin).await.name),

@@ -10,6 +10,7 @@ pub(crate) mod jobs;
 pub(crate) mod login;
 pub(crate) mod organizations;
 pub(crate) mod policies;
+pub(crate) mod queues;
 pub(crate) mod request;
 pub(crate) mod roles;
 pub(crate) mod templates;
@@ -60,7 +61,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Environments(environments) => environments::run(&context, environments).await,
         Command::Units(units) => units::run(&context, units).await,
         Command::Policies(policies) => policies::run(&context, policies).await,
-        Command::Jobs(jobs) => jobs::run(&context, jobs).await,
+        Command::Jobs(jobs) => jobs::run(&context, *jobs).await,
+        Command::Queues(queues) => queues::run(&context, queues).await,
+        Command::Schedules(schedules) => queues::schedules(&context, schedules).await,
         Command::Audit(audit) => audit::run(&context, audit).await,
         // Done above: it needs neither configuration nor server.
         Command::Completions { .. } => Ok(()),

@@ -97,6 +97,9 @@ pub(crate) struct Set {
     /// Whether passwords need letters of both cases, a digit and a sign
     #[arg(long = "password-character-classes", value_name = "TRUE|FALSE")]
     character_classes: Option<bool>,
+    /// How many jobs run at a time; 0 for no limit
+    #[arg(long, value_name = "N")]
+    max_concurrent_jobs: Option<i32>,
     #[command(flatten)]
     change: Change,
 }
@@ -284,6 +287,7 @@ const SETTINGS: &[Column<OrganizationSettings>] = &[
         s.allow_self_approval_tiers().map(|tier| word(tier.as_str_name(), "TIER")).collect::<Vec<_>>().join(", ")
     }),
     ("Password character classes", |s| if s.password_character_classes { "yes" } else { "no" }.to_owned()),
+    ("Jobs at a time", |s| if s.max_concurrent_jobs == 0 { "no limit".to_owned() } else { s.max_concurrent_jobs.to_string() }),
     ("Changed", |s| time(s.update_time.as_ref())),
 ];
 
@@ -297,6 +301,7 @@ pub(crate) async fn settings(context: &Context, settings: Settings) -> Result<()
         ("audit_retention_days", set.audit_retention_days.is_some()),
         ("self_service_environments", set.self_service_environments.is_some()),
         ("password_character_classes", set.character_classes.is_some()),
+        ("max_concurrent_jobs", set.max_concurrent_jobs.is_some()),
     ])?;
     current.default_region = set.default_region.unwrap_or(current.default_region);
     current.default_business_unit = match set.default_business_unit.as_deref() {
@@ -307,6 +312,7 @@ pub(crate) async fn settings(context: &Context, settings: Settings) -> Result<()
     current.audit_retention_days = set.audit_retention_days.unwrap_or(current.audit_retention_days);
     current.self_service_environments = set.self_service_environments.unwrap_or(current.self_service_environments);
     current.password_character_classes = set.character_classes.unwrap_or(current.password_character_classes);
+    current.max_concurrent_jobs = set.max_concurrent_jobs.unwrap_or(current.max_concurrent_jobs);
     let request = UpdateOrganizationSettingsRequest {
         organization_settings: Some(current),
         update_mask,

@@ -25,6 +25,7 @@ fn every_kind_reads_and_displays_its_form() {
     round_trips::<WorkspaceName>("businessUnits/sandbox/deployments/web-dev/workspace");
     round_trips::<JobName>(&format!("jobs/{ID}"));
     round_trips::<RunnerName>("runners/embedded");
+    round_trips::<ScheduleName>("schedules/tidy");
     round_trips::<UserName>("users/0.a_b-c");
     round_trips::<SessionName>(&format!("users/ada/sessions/{ID}"));
     round_trips::<InvitationName>(&format!("invitations/{ID}"));

@@ -20,7 +20,10 @@ pages! {
 }
 
 fn matching<'q>(query: &'q ListQuery<'q>, branch: &'q Branch) -> Result<jobs::BoxedQuery<'q, Pg>, Error> {
-    let select = jobs::table.filter(jobs::organization_id.eq(query.organization_id)).into_boxed();
+    let select = jobs::table
+        .filter(jobs::organization_id.eq(query.organization_id))
+        .filter(jobs::delete_time.is_null())
+        .into_boxed();
     let select = in_units!(select, branch, jobs::business_unit_id);
     Ok(match condition::of(query, comparison)? {
         Some(condition) => select.filter(condition),
@@ -32,6 +35,7 @@ fn comparison(comparison: Comparison<'_>) -> condition::Result<'_, jobs::table> 
     match comparison.field {
         "state" => comparison.text(jobs::state),
         "kind" => comparison.text(jobs::kind),
+        "queue" => comparison.text(jobs::queue),
         // A job works on its request.
         "subject" => comparison.id(jobs::request_id),
         "trigger" => comparison.text(jobs::trigger),

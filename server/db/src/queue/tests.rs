@@ -103,7 +103,8 @@ async fn add(db: &Database, n: u128, of: u128) -> JobRow {
 }
 
 async fn take_some(tx: &mut Tx, limit: i64) -> Vec<JobRow> {
-    take(tx, ORGANIZATION, &["TERRAFORM".to_owned()], limit).await.unwrap()
+    let turn = Turn { organization_id: ORGANIZATION, priority: QueueName::Default.priority(), alone: true };
+    take(tx, &turn, &["TERRAFORM".to_owned()], limit).await.unwrap()
 }
 
 /// Takes one job and gives it to the runner.
@@ -154,12 +155,14 @@ async fn jobs_are_taken_in_order_and_within_the_claimants_reach() {
     }
     let reads = db.reads.get().await.unwrap();
     let mut claimant = Claimant { organization_id: None, engines: vec!["TERRAFORM".to_owned()] };
-    assert_eq!(next_organization(&reads, &claimant).await.unwrap(), Some(ORGANIZATION));
+    let turn = Turn { organization_id: ORGANIZATION, priority: QueueName::Default.priority(), alone: true };
+    assert_eq!(next_turn(&reads, &claimant, &[]).await.unwrap(), Some(turn));
+    assert_eq!(next_turn(&reads, &claimant, &[ORGANIZATION]).await.unwrap(), None);
     assert_eq!(jobs_ahead(&reads, ORGANIZATION, job_id(3)).await.unwrap(), Some(2));
     claimant.organization_id = Some(Uuid::from_u128(99));
-    assert_eq!(next_organization(&reads, &claimant).await.unwrap(), None);
+    assert_eq!(next_turn(&reads, &claimant, &[]).await.unwrap(), None);
     claimant = Claimant { organization_id: None, engines: Vec::new() };
-    assert_eq!(next_organization(&reads, &claimant).await.unwrap(), None);
+    assert_eq!(next_turn(&reads, &claimant, &[]).await.unwrap(), None);
     let mut tx = begin(&db).await;
     let order: Vec<Uuid> = take_some(&mut tx, 2).await.iter().map(|job| job.id).collect();
     assert_eq!(order, [job_id(1), job_id(2)]);

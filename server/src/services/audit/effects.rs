@@ -90,7 +90,12 @@ pub(super) fn from_json(stored: Value) -> Result<pb::Effects> {
         policy_results: policy_results.into_iter().map(policy_result).collect(),
         jobs: jobs
             .into_iter()
-            .map(|job| pb::EnqueuedJob { kind: job.kind, subject: job.subject, concurrency_key: job.concurrency_key })
+            .map(|job| pb::EnqueuedJob {
+                kind: job.kind,
+                subject: job.subject,
+                concurrency_key: job.concurrency_key,
+                warning: job.warning,
+            })
             .collect(),
     })
 }
@@ -173,6 +178,7 @@ mod tests {
             kind: "PLAN".to_owned(),
             subject: "a".to_owned(),
             concurrency_key: "k".to_owned(),
+            warning: "w".to_owned(),
         });
         assert_eq!(from_json(ledger.to_json()).unwrap(), ledger.effects());
         assert_eq!(from_json(json!({})).unwrap(), pb::Effects::default());

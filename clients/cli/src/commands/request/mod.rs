@@ -5,6 +5,8 @@ mod create;
 mod decide;
 mod show;
 
+pub(crate) use show::explain;
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};

@@ -114,7 +114,11 @@ pub(super) async fn timeline(context: &Context, typed: &str) -> Result<(), Failu
 }
 
 pub(super) async fn why(context: &Context, typed: &str) -> Result<(), Failure> {
-    let name = context.request_name(typed).await?;
+    explain(context, context.request_name(typed).await?).await
+}
+
+/// Prints what an object waits for.
+pub(crate) async fn explain(context: &Context, name: String) -> Result<(), Failure> {
     let answer = context.client.requests().explain_pending(ExplainPendingRequest { name }).await?.into_inner();
     if answer.blockers.is_empty() && context.format == Format::Table {
         return crate::output::print("It waits for nothing.\n");
