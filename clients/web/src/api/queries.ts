@@ -23,7 +23,7 @@ const SERVICES = {
   approval: ["ApprovalService", "RequestService"],
   deployment: ["DeploymentService", "EnvironmentService"],
   workspace: ["WorkspaceService"],
-  job: ["JobService", "RequestService", "DeploymentService"],
+  job: ["JobService", "RequestService", "DeploymentService", "QueueService"],
   environment: ["EnvironmentService"],
   template: ["TemplateService"],
   template_version: ["TemplateService"],

@@ -1,7 +1,16 @@
 // Why something waits, in words: what is in the way, what removes it, and who may.
 
 import { useQuery } from "@connectrpc/connect-query";
-import { FilePen, Hand, Hourglass, LoaderCircle, type LucideIcon, ServerOff, TriangleAlert } from "lucide-react";
+import {
+  CirclePause,
+  FilePen,
+  Hand,
+  Hourglass,
+  LoaderCircle,
+  type LucideIcon,
+  ServerOff,
+  TriangleAlert,
+} from "lucide-react";
 import { useState } from "react";
 import { Approvers } from "~/components/approval/approvers";
 import { type Blocker, BlockerKind, RequestService } from "~/gen/flagstone/v1/request_service_pb";
@@ -27,6 +36,9 @@ const LOOKS: Partial<Record<BlockerKind, Look>> = {
   [BlockerKind.APPLY_RUNNING]: RUNNING,
   [BlockerKind.APPROVAL]: { icon: Hand, classes: "bg-person-soft text-person" },
   [BlockerKind.NO_RUNNER]: { icon: ServerOff, classes: "bg-waiting-soft text-waiting" },
+  [BlockerKind.NO_ENGINE]: { icon: ServerOff, classes: "bg-waiting-soft text-waiting" },
+  [BlockerKind.QUEUE_PAUSED]: { icon: CirclePause, classes: "bg-person-soft text-person" },
+  [BlockerKind.DEAD_LETTER]: { icon: TriangleAlert, classes: "bg-failed-soft text-failed" },
   [BlockerKind.FAILED]: { icon: TriangleAlert, classes: "bg-failed-soft text-failed" },
 };
 
@@ -37,6 +49,9 @@ const BUTTONS: Record<string, string> = {
   RetryRequest: "Retry request",
   ApproveApproval: "Approve plan",
   CancelJob: "Cancel job",
+  ReplayJob: "Replay job",
+  RunJobNow: "Run now",
+  ResumeQueue: "Resume",
 };
 
 /** The server's words with the names that people see here. */

@@ -6,12 +6,15 @@ import { PrincipalChip } from "~/components/principal-chip";
 import { RelativeTime } from "~/components/relative-time";
 import { ResourceName } from "~/components/resource-name";
 import { StateBadge } from "~/components/state-badge";
-import { type Job, JobKind, JobOperation, JobState } from "~/gen/flagstone/v1/job_service_pb";
+import { type Job, JobKind, JobOperation, JobQueue, JobState } from "~/gen/flagstone/v1/job_service_pb";
 import type { FilterFields } from "~/lib/filter";
 import { stateOptions } from "~/lib/filter-options";
 import { formatMillis, millis, sentence } from "~/lib/format";
 import { idOf, type Place, routeOf, unitOf } from "~/lib/names";
 import { useNow } from "~/lib/use-now";
+
+/** The queues, in the order of claiming. */
+export const QUEUES = [JobQueue.HIGH, JobQueue.DEFAULT, JobQueue.LOW] as const;
 
 export const JOB_FIELDS = {
   state: { kind: "choice", label: "State", field: "state", options: stateOptions("job", JobState) },
@@ -23,6 +26,12 @@ export const JOB_FIELDS = {
       value: JobKind[kind],
       label: sentence(JobKind[kind]),
     })),
+  },
+  queue: {
+    kind: "choice",
+    label: "Queue",
+    field: "queue",
+    options: QUEUES.map((queue) => ({ value: JobQueue[queue], label: sentence(JobQueue[queue]) })),
   },
   subject: { kind: "exact", label: "Request", field: "subject", placeholder: "businessUnits/…/requests/…" },
   trigger: { kind: "person", label: "Caused by", field: "trigger" },

@@ -4,6 +4,7 @@ import { problemOf } from "~/api/errors";
 import { readWholeLog } from "~/api/job-log";
 import { count, formatNumber } from "~/lib/format";
 import { idOf } from "~/lib/names";
+import { saveFile } from "~/lib/save-file";
 import { IconButton } from "~/ui/button";
 
 type Progress =
@@ -29,7 +30,7 @@ export function LogDownload({ job }: { job: string }) {
       );
       const isSame = complete && (await sha256Of(content)) === sha256;
       if (signal.aborted) return;
-      save(content, `job-${idOf(job)}.log`);
+      saveFile(content, `job-${idOf(job)}.log`);
       setState({ kind: "done", words: verdict(lines, complete, isSame), wrong: complete && !isSame });
     } catch (error) {
       if (!signal.aborted)
@@ -76,14 +77,4 @@ function verdict(lines: number, complete: boolean, isSame: boolean): string {
 async function sha256Of(content: Blob): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", await content.arrayBuffer());
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function save(content: Blob, name: string): void {
-  const address = URL.createObjectURL(content);
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
-  // The browser has its own hold on the file by then.
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

@@ -15,7 +15,7 @@ import { FilterBar, useFilters } from "~/components/list/filter-bar";
 import { ListView, Views } from "~/components/list/list-view";
 import { SortField } from "~/components/list/sort-field";
 import { Page } from "~/components/page";
-import { ErrorClass, type Job, JobService, JobState } from "~/gen/flagstone/v1/job_service_pb";
+import { ErrorClass, type Job, JobKind, JobService, JobState } from "~/gen/flagstone/v1/job_service_pb";
 import { RequestService } from "~/gen/flagstone/v1/request_service_pb";
 import { type FilterValues, isFiltered, readTexts, toFilter } from "~/lib/filter";
 import { count, sentence } from "~/lib/format";
@@ -29,6 +29,7 @@ import { Button } from "~/ui/button";
 const KEYS: Record<keyof typeof JOB_FIELDS, true> = {
   state: true,
   kind: true,
+  queue: true,
   subject: true,
   trigger: true,
   created: true,
@@ -86,24 +87,42 @@ function useJobCount(state: string, isWanted: boolean) {
   return useQuery(JobService.method.listJobs, isWanted ? input : skipToken).data?.totalSize;
 }
 
+type Action = "cancel" | "retry" | "replay" | "delete";
+
+const DELETE = "platform:jobs:delete";
+
 /** What can be done with a job that is chosen here. */
-function actionOf({ state }: Job): "cancel" | "retry" | undefined {
-  if (WAITING.includes(state)) return "cancel";
-  return state === JobState.FAILED || state === JobState.DEAD_LETTERED ? "retry" : undefined;
+function actionsOf({ state, kind }: Job): readonly Action[] {
+  if (WAITING.includes(state)) return ["cancel"];
+  if (state === JobState.DEAD_LETTERED) return kind === JobKind.PLAN ? ["replay", "delete"] : ["retry", "delete"];
+  if (state === JobState.FAILED) return ["retry", "delete"];
+  return state === JobState.SUCCEEDED || state === JobState.CANCELLED ? ["delete"] : [];
 }
 
 /** Why a job cannot be chosen. */
-function reasonOf(job: Job, { missing, holds }: Permissions, me: string | undefined): string | undefined {
+function reasonOf(job: Job, permissions: Permissions, me: string | undefined): string | undefined {
+  const actions = actionsOf(job);
+  if (actions.length === 0) return "A job that runs can only be cancelled on its own page.";
+  const reasons = actions.map((action) => missingFor(action, job, permissions, me));
+  return reasons.includes(undefined) ? undefined : reasons[0];
+}
+
+/** Why an action is not the caller's for a job. */
+function missingFor(action: Action, job: Job, { missing, holds }: Permissions, me: string | undefined) {
   const unit = job.businessUnit;
-  switch (actionOf(job)) {
+  switch (action) {
     case "cancel":
       return job.trigger === me && holds("user:jobs:cancel:own")
         ? undefined
         : missing("business_unit:jobs:cancel", unit);
+    case "replay":
+      return job.trigger === me && holds("user:jobs:replay:own")
+        ? undefined
+        : missing("business_unit:jobs:replay", unit);
     case "retry":
       return missing("business_unit:deployments:retry", unit);
-    default:
-      return "Only waiting jobs can be cancelled here, and only failed ones tried again.";
+    case "delete":
+      return missing(DELETE);
   }
 }
 
@@ -113,7 +132,7 @@ function AdminJobs() {
   const permissions = usePermissions();
   const me = useMe()?.name;
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  const [action, setAction] = useState<"cancel" | "retry">();
+  const [action, setAction] = useState<Action>();
   useLive({ types: ["job"] });
   const shownFilter = toFilter(JOB_FIELDS, { ...filters, state: filters.state ?? FAILED });
   const input = { filter: shownFilter, orderBy: sorting.order, pageSize: PAGE_SIZE, pageToken: "" };
@@ -132,7 +151,10 @@ function AdminJobs() {
   const countInput = { filter: shownFilter, pageSize: 1, includeTotal: true };
   const counted = useQuery(JobService.method.listJobs, list.more.has ? countInput : skipToken).data?.totalSize;
 
-  const isChosen = (job: Job, wanted: "cancel" | "retry") => chosen.has(job.name) && actionOf(job) === wanted;
+  const isChosen = (job: Job, wanted: Action) =>
+    chosen.has(job.name) && actionsOf(job).includes(wanted) && !missingFor(wanted, job, permissions, me);
+  const toReplay = list.rows.filter((job) => isChosen(job, "replay"));
+  const toDelete = list.rows.filter((job) => isChosen(job, "delete"));
   const toCancel = list.rows.filter((job) => isChosen(job, "cancel"));
   // A request has several jobs, and is tried again once.
   const toRetry = [
@@ -191,6 +213,16 @@ function AdminJobs() {
                 Retry {count(toRetry.length, "request")}
               </Button>
             )}
+            {toReplay.length > 0 && (
+              <Button size="sm" variant="primary" reason={tooMany(toReplay)} onClick={() => setAction("replay")}>
+                Replay {count(toReplay.length, "job")}
+              </Button>
+            )}
+            {toDelete.length > 0 && (
+              <Button size="sm" variant="danger" reason={tooMany(toDelete)} onClick={() => setAction("delete")}>
+                Delete {count(toDelete.length, "job")}
+              </Button>
+            )}
             <SortField sorting={sorting} orders={BY_CREATION} />
             {columnsMenu}
           </>
@@ -208,6 +240,35 @@ function AdminJobs() {
           labelOf={(job) => `${jobTitle(job)} ${idOf(job.deployment)}`}
           call={async ({ name, etag }, requestId, validateOnly) =>
             (await jobs.cancelJob({ name, etag, requestId, validateOnly })).effects
+          }
+          onClose={close}
+        />
+      )}
+      {action === "replay" && (
+        <BulkAction
+          title={`Replay ${count(toReplay.length, "job")}`}
+          description="Each goes back into the line with all of its attempts, and its request waits for it again."
+          verb={(number) => `Replay ${count(number, "job")}`}
+          items={toReplay}
+          keyOf={({ name }) => name}
+          labelOf={(job) => `${jobTitle(job)} ${idOf(job.deployment)}`}
+          call={async ({ name, etag }, requestId, validateOnly) =>
+            (await jobs.replayJob({ name, etag, requestId, validateOnly })).effects
+          }
+          onClose={close}
+        />
+      )}
+      {action === "delete" && (
+        <BulkAction
+          title={`Delete ${count(toDelete.length, "job")}`}
+          description="Each goes for good, with its log. What it made stays: plans, revisions and states."
+          verb={(number) => `Delete ${count(number, "job")}`}
+          danger
+          items={toDelete}
+          keyOf={({ name }) => name}
+          labelOf={(job) => `${jobTitle(job)} ${idOf(job.deployment)}`}
+          call={async ({ name, etag }, requestId, validateOnly) =>
+            (await jobs.deleteJob({ name, etag, requestId, validateOnly })).effects
           }
           onClose={close}
         />

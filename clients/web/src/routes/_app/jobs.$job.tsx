@@ -4,8 +4,11 @@ import { useCallback, useState } from "react";
 import { useJob, useJobRequest } from "~/api/use-job";
 import { useJobLog, useLogHead } from "~/api/use-job-log";
 import { CancelJob } from "~/components/job/cancel-job";
-import { jobTitle } from "~/components/job/job-list";
+import { ExportLog } from "~/components/job/export-log";
+import { jobTitle, WAITING } from "~/components/job/job-list";
 import { JobSteps } from "~/components/job/job-steps";
+import { ReplayJob } from "~/components/job/replay-job";
+import { RunJobNow } from "~/components/job/run-job-now";
 import type { LogAddress } from "~/components/log/log-toolbar";
 import { LogView } from "~/components/log/log-view";
 import { Facts, Page, Section } from "~/components/page";
@@ -15,7 +18,7 @@ import { RelativeTime } from "~/components/relative-time";
 import { ResourceName } from "~/components/resource-name";
 import { ProgressLine, StateBadge } from "~/components/state-badge";
 import { WhyWaiting } from "~/components/why-waiting";
-import { ErrorClass, type Job, JobState } from "~/gen/flagstone/v1/job_service_pb";
+import { ErrorClass, type Job, JobQueue, JobState } from "~/gen/flagstone/v1/job_service_pb";
 import { formatBytes, formatMillis, millis, sentence } from "~/lib/format";
 import { isOver } from "~/lib/job-steps";
 import { idOf } from "~/lib/names";
@@ -72,13 +75,15 @@ function LoadedJob({ job }: { job: Job }) {
       name={job.name}
       badges={<StateBadge kind="job" state={job.state} />}
       lead={<Lead job={job} />}
-      actions={<CancelJob job={job} />}
+      actions={<JobActions job={job} />}
     >
       {job.state === JobState.RUNNING && (
         <ProgressLine percent={progress?.percent} label={progress?.message || "The job runs"} />
       )}
       {job.error && <JobFailure job={job} />}
-      {!over && job.state !== JobState.RUNNING && <WhyWaiting name={job.name} />}
+      {(!over || job.state === JobState.DEAD_LETTERED) && job.state !== JobState.RUNNING && (
+        <WhyWaiting name={job.name} state={job.state} />
+      )}
       <div className="grid min-w-0 gap-x-6 gap-y-4 lg:grid-cols-[256px_minmax(0,1fr)] lg:grid-rows-[auto_1fr]">
         <Section title="Steps">
           <JobSteps job={job} head={head} onGo={goTo} />
@@ -91,6 +96,17 @@ function LoadedJob({ job }: { job: Job }) {
         </Section>
       </div>
     </Page>
+  );
+}
+
+/** What can be done with it as it is now. */
+function JobActions({ job }: { job: Job }) {
+  return (
+    <>
+      <ExportLog job={job} />
+      {WAITING.includes(job.state) && <RunJobNow job={job} />}
+      {job.state === JobState.DEAD_LETTERED ? <ReplayJob job={job} /> : <CancelJob job={job} />}
+    </>
   );
 }
 
@@ -141,6 +157,7 @@ function JobFacts({ job }: { job: Job }) {
         ["Request", <RequestOf key="request" job={job} />],
         ["Deployment", <ResourceName key="deployment" name={job.deployment} />],
         ["Caused by", <PrincipalChip key="trigger" name={job.trigger} />],
+        ["Queue", sentence(JobQueue[job.queue] ?? "")],
         ["Attempt", job.attempt === 0 ? "Not begun" : `${job.attempt} of ${job.maxAttempts}`],
         job.runner !== "" && ["Runner", <PrincipalChip key="runner" name={job.runner} />],
         isLeased && ["Lease ends", <RelativeTime key="lease" time={job.leaseExpireTime} />],

@@ -19,6 +19,7 @@ import { buttonClass } from "~/ui/button";
 const KEYS: Record<keyof typeof JOB_FIELDS, true> = {
   state: true,
   kind: true,
+  queue: true,
   subject: true,
   trigger: true,
   created: true,
