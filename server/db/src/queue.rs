@@ -12,9 +12,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::job::JobRow;
-use crate::schema::{
-    concurrency_holds, dead_letters, jobs, queue_pauses, ready_jobs, requests, template_versions,
-};
+use crate::schema::{concurrency_holds, dead_letters, jobs, queue_pauses, ready_jobs, requests, template_versions};
 use crate::{Connection, job_log};
 
 pub mod pause;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::{now, sql};
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Integer, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
@@ -35,8 +36,7 @@ pub struct ScheduleRow {
 }
 
 /// No tick runs.
-#[diesel::dsl::auto_type]
-fn is_idle() -> _ {
+fn is_idle() -> SqlLiteral<Bool> {
     sql::<Bool>("coalesce(runs_until_time <= now(), true)")
 }
 
@@ -88,7 +88,7 @@ pub async fn claim(conn: &mut Connection, slug: &str, longest: Duration) -> Resu
             schedules::tick.eq(schedules::tick + 1),
             schedules::last_tick_time.eq(now),
             schedules::next_tick_time.eq(next),
-            schedules::runs_until_time.eq(from_now(longest)),
+            schedules::runs_until_time.eq(from_now(longest).nullable()),
         ))
         .returning(ScheduleRow::as_returning())
         .get_result(conn)

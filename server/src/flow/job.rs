@@ -57,12 +57,7 @@ pub enum Loss {
 
 /// The object that a job is in the ledger.
 pub fn object(row: &JobRow) -> ObjectRef {
-    ObjectRef {
-        object_type: "job",
-        name: row.name(),
-        id: row.id,
-        business_unit_id: Some(row.business_unit_id),
-    }
+    ObjectRef { object_type: "job", name: row.name(), id: row.id, business_unit_id: Some(row.business_unit_id) }
 }
 
 /// What becomes of the lock on the workspace, and of the concurrency key with it, when a job leaves its runner.

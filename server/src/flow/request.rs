@@ -328,7 +328,9 @@ async fn enqueue(
 fn nobody_takes(fleet: queue::stats::Fleet, engine: &str) -> String {
     match fleet {
         queue::stats::Fleet { engine_known: true, .. } => String::new(),
-        queue::stats::Fleet { any: false, .. } => "No runner is registered: the job waits until there is one.".to_owned(),
+        queue::stats::Fleet { any: false, .. } => {
+            "No runner is registered: the job waits until there is one.".to_owned()
+        }
         _ => format!("No runner that is registered has the engine {engine}: the job waits until one has."),
     }
 }

@@ -258,7 +258,12 @@ impl Query {
 }
 
 /// The lines after a number as they are stored, cut where they begin before it.
-pub(super) async fn lines_after(app: &App, organization_id: Uuid, job_id: Uuid, after: i64) -> Result<Vec<pb::JobLogChunk>> {
+pub(super) async fn lines_after(
+    app: &App,
+    organization_id: Uuid,
+    job_id: Uuid,
+    after: i64,
+) -> Result<Vec<pb::JobLogChunk>> {
     let conn = app.db.reads.get().await?;
     let rows = job_log::chunks_after(&conn, organization_id, job_id, after, BATCH).await?;
     rows.into_iter().map(|row| cut_before(row, after)).collect()

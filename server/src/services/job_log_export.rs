@@ -3,8 +3,6 @@
 //! The cursor of a chunk carries the hash of the file up to there, so that a resumed export ends with the hash of the whole
 //! without reading it again. Whoever changes a cursor deceives nobody but themselves.
 
-use std::fmt::Write as _;
-
 use async_stream::try_stream;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -56,17 +54,17 @@ pub(super) async fn export_job_logs(
             let mut lines = chunks.into_iter().flat_map(|chunk| chunk.lines).peekable();
             if lines.peek().is_none() {
                 // Deleted meanwhile, as `find` would say.
-                Err(CoreError::not_found(&name))?;
+                Err::<(), _>(CoreError::not_found(&name))?;
             }
             for line in lines.take_while(|line| line.seq <= log.last_seq) {
                 if as_text { data.extend_from_slice(&line.data) } else { write(&mut data, &line) }
                 place.after = line.seq;
-            }
-            if data.len() >= CHUNK || place.after >= log.last_seq {
-                let data = std::mem::take(&mut data);
-                place.hash.update(&data);
-                waiter.said();
-                yield message(Event::Chunk(pb::JobLogExportChunk { cursor: place.written(), data }));
+                if data.len() >= CHUNK || place.after == log.last_seq {
+                    let data = std::mem::take(&mut data);
+                    place.hash.update(&data);
+                    waiter.said();
+                    yield message(Event::Chunk(pb::JobLogExportChunk { cursor: place.written(), data }));
+                }
             }
             let ended = match waiter.standing().await {
                 Some(Wake::End(reason, status)) => Some((reason, status)),
@@ -140,11 +138,7 @@ struct Place {
 
 impl Place {
     fn written(&self) -> String {
-        let mut written = self.after.to_string();
-        let state = URL_SAFE_NO_PAD.encode(self.hash.serialize().as_slice());
-        // A text takes whatever is written to it.
-        drop(write!(written, ".{state}"));
-        written
+        format!("{}.{}", self.after, URL_SAFE_NO_PAD.encode(self.hash.serialize().as_slice()))
     }
 
     /// The place that a client sent; the beginning for none.

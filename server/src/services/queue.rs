@@ -74,7 +74,8 @@ async fn pause_queue(cx: Cx, req: pb::PauseQueueRequest) -> Result<pb::PauseQueu
     let (organization_id, principal) = (tx.organization_id, tx.principal.clone());
     let Some(paused) = pause::insert(&mut tx, organization_id, queue, &principal, &req.reason).await? else {
         let found = pause::get(&tx, organization_id, queue.as_str()).await?;
-        let by = found.map_or_else(String::new, |found| format!(" since {} by {}", found.time.to_rfc3339(), found.principal));
+        let by = found
+            .map_or_else(String::new, |found| format!(" since {} by {}", found.time.to_rfc3339(), found.principal));
         return Err(wrong_state(queue, &format!("It is paused{by}. ResumeQueue ends that.")));
     };
     record(&mut tx, queue, paused.id, None, Some(&paused));
@@ -126,7 +127,7 @@ fn read_queue(sent: i32) -> Result<QueueName, CoreError> {
     QueueName::ALL
         .iter()
         .copied()
-        .find(|queue| queue_to_proto(*queue) as i32 == sent)
+        .find(|queue| i32::from(queue_to_proto(*queue)) == sent)
         .ok_or_else(|| CoreError::field("queue", "Name a queue: HIGH, DEFAULT or LOW."))
 }
 

@@ -50,13 +50,7 @@ pub async fn claim(app: &Arc<App>, claimant: &Claimant, runner: &str, limit: usi
 }
 
 /// Takes jobs of the organization whose turn it is.
-async fn take(
-    app: &Arc<App>,
-    claimant: &Claimant,
-    turn: &Turn,
-    runner: &str,
-    limit: usize,
-) -> Result<Vec<Claimed>> {
+async fn take(app: &Arc<App>, claimant: &Claimant, turn: &Turn, runner: &str, limit: usize) -> Result<Vec<Claimed>> {
     let organization_id = turn.organization_id;
     let call = Call::internal(&Uuid::now_v7().to_string(), Origin::Runner);
     let mut tx = app.begin_worker(organization_id, call, runner, "job.start", runner).await?;

@@ -98,7 +98,7 @@ async fn tick(app: Arc<App>, schedule: &'static Schedule, number: i64) {
     let error = match (schedule.run)(app.clone()).await {
         Ok(()) => None,
         Err(error) => {
-            let chain = status::chain(&error).to_string();
+            let chain = status::chain(&error);
             tracing::warn!(name = schedule.slug, error = chain, "A tick failed. The next one tries again.");
             Some(chain.chars().take(ERROR_MAX).collect::<String>())
         }

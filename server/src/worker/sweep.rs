@@ -59,7 +59,8 @@ async fn end(app: &Arc<App>, stuck: Stuck) -> Result<()> {
             apply::job_cancelled(&mut tx, &after).await?;
         }
         JobState::Succeeded | JobState::Failed | JobState::Cancelled | JobState::DeadLettered => {
-            let error = JobError::new(ErrorClass::Timeout, "Its job ended two hours ago, and nothing followed from it.");
+            let error =
+                JobError::new(ErrorClass::Timeout, "Its job ended two hours ago, and nothing followed from it.");
             match row.kind()? {
                 JobKind::Plan => plan::plan_failed(&mut tx, &row, &error).await?,
                 JobKind::Apply => apply::apply_failed(&mut tx, &row, &error).await?,

@@ -199,14 +199,20 @@ pub(crate) async fn run(context: &Context, jobs: Jobs) -> Result<(), Failure> {
         }
         Jobs::Why { job } => super::request::explain(context, find(context, &job).await?).await,
         Jobs::Replay { job, change } => {
-            let request =
-                ReplayJobRequest { name: find(context, &job).await?, validate_only: change.dry_run, ..Default::default() };
+            let request = ReplayJobRequest {
+                name: find(context, &job).await?,
+                validate_only: change.dry_run,
+                ..Default::default()
+            };
             let answer = context.client.jobs().replay_job(request).await?.into_inner();
             context.changed(&answer.job.unwrap_or_default(), answer.effects.as_ref(), FIELDS)
         }
         Jobs::RunNow { job, change } => {
-            let request =
-                RunJobNowRequest { name: find(context, &job).await?, validate_only: change.dry_run, ..Default::default() };
+            let request = RunJobNowRequest {
+                name: find(context, &job).await?,
+                validate_only: change.dry_run,
+                ..Default::default()
+            };
             let answer = context.client.queues().run_job_now(request).await?.into_inner();
             context.changed(&answer.job.unwrap_or_default(), answer.effects.as_ref(), FIELDS)
         }
@@ -214,8 +220,7 @@ pub(crate) async fn run(context: &Context, jobs: Jobs) -> Result<(), Failure> {
         Jobs::Delete { jobs, risk } => {
             let names = jobs.iter().map(|job| names::alone(job, "jobs")).collect::<Result<Vec<_>, _>>()?;
             risk.consent(&format!("Delete {} jobs and their logs for good?", names.len()))?;
-            let request =
-                BatchDeleteJobsRequest { names, validate_only: risk.change.dry_run, ..Default::default() };
+            let request = BatchDeleteJobsRequest { names, validate_only: risk.change.dry_run, ..Default::default() };
             let answer = context.client.jobs().batch_delete_jobs(request).await?.into_inner();
             results(context, &answer.results, false)
         }

@@ -287,7 +287,9 @@ const SETTINGS: &[Column<OrganizationSettings>] = &[
         s.allow_self_approval_tiers().map(|tier| word(tier.as_str_name(), "TIER")).collect::<Vec<_>>().join(", ")
     }),
     ("Password character classes", |s| if s.password_character_classes { "yes" } else { "no" }.to_owned()),
-    ("Jobs at a time", |s| if s.max_concurrent_jobs == 0 { "no limit".to_owned() } else { s.max_concurrent_jobs.to_string() }),
+    ("Jobs at a time", |s| {
+        if s.max_concurrent_jobs == 0 { "no limit".to_owned() } else { s.max_concurrent_jobs.to_string() }
+    }),
     ("Changed", |s| time(s.update_time.as_ref())),
 ];
 

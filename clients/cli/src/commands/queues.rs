@@ -2,8 +2,8 @@
 
 use clap::{Subcommand, ValueEnum};
 use flagstone_api::pb::{
-    JobQueue, ListQueuesRequest, ListSchedulesRequest, PauseQueueRequest, Queue, ResumeQueueRequest, RunScheduleRequest,
-    Schedule,
+    JobQueue, ListQueuesRequest, ListSchedulesRequest, PauseQueueRequest, Queue, ResumeQueueRequest,
+    RunScheduleRequest, Schedule,
 };
 
 use crate::change::Change;
@@ -90,7 +90,10 @@ const SCHEDULES: &[Column<Schedule>] = &[
         humantime::format_duration(std::time::Duration::from_secs(seconds.unsigned_abs())).to_string()
     }),
     ("LAST", |s| time(s.last_tick_time.as_ref())),
-    ("RESULT", |s| if s.running { "RUNNING".to_owned() } else { word(s.last_outcome().as_str_name(), "SCHEDULE_OUTCOME") }),
+    (
+        "RESULT",
+        |s| if s.running { "RUNNING".to_owned() } else { word(s.last_outcome().as_str_name(), "SCHEDULE_OUTCOME") },
+    ),
     ("NEXT", |s| time(s.next_tick_time.as_ref())),
     ("WHAT", |s| s.description.clone()),
     ("ERROR", |s| s.last_error.clone()),

@@ -13,10 +13,7 @@ use crate::list::Arguments;
 use crate::services::job_change::{BATCH_MAX, COLLECTION, delete_all, replay_all};
 use crate::services::job_list::LIST;
 
-pub(super) async fn retry_failed_jobs(
-    cx: Cx,
-    req: pb::RetryFailedJobsRequest,
-) -> Result<pb::RetryFailedJobsResponse> {
+pub(super) async fn retry_failed_jobs(cx: Cx, req: pb::RetryFailedJobsRequest) -> Result<pb::RetryFailedJobsResponse> {
     let mut tx = cx.begin(&req, Target::organization(COLLECTION)).await?;
     tx.check(&Facts::of(COLLECTION, READABLE)).await?;
     let (ids, more) = failed(&cx, &req.filter, req.max_jobs, &[JobState::DeadLettered]).await?;
@@ -24,10 +21,7 @@ pub(super) async fn retry_failed_jobs(
     tx.commit(pb::RetryFailedJobsResponse { results, more, effects: None }).await
 }
 
-pub(super) async fn purge_failed_jobs(
-    cx: Cx,
-    req: pb::PurgeFailedJobsRequest,
-) -> Result<pb::PurgeFailedJobsResponse> {
+pub(super) async fn purge_failed_jobs(cx: Cx, req: pb::PurgeFailedJobsRequest) -> Result<pb::PurgeFailedJobsResponse> {
     let mut tx = cx.begin(&req, Target::organization(COLLECTION)).await?;
     tx.check(&Facts::of(COLLECTION, READABLE)).await?;
     let (ids, more) = failed(&cx, &req.filter, req.max_jobs, &[JobState::Failed, JobState::DeadLettered]).await?;
@@ -51,7 +45,8 @@ async fn failed(cx: &Cx, filter: &str, max_jobs: i32, states: &[JobState]) -> Re
         Some(asked) => Predicate::And(vec![in_states(states), asked]),
     };
     // What runs the queues runs them for all units.
-    let query = ListQuery { filter: Some(&found), ..call.query(&read, &names, None, &[Branch::ALL]) };
+    let branches = [Branch::ALL];
+    let query = ListQuery { filter: Some(&found), ..call.query(&read, &names, None, &branches) };
     let page = list::job::list(read.conn(), &query).await?;
     Ok((page.rows.iter().map(|row| row.id).collect(), page.next.is_some()))
 }
