@@ -40,11 +40,8 @@ pub async fn lock_requests(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Option<Locke
     for row in &rows {
         locked.extend(lock_request(tx, row.id).await?);
     }
-    let mut take = |id: &Uuid| {
-        let at = locked.iter().position(|found: &Locked| found.job.id == *id)?;
-        Some(locked.swap_remove(at))
-    };
-    Ok(ids.iter().map(&mut take).collect())
+    let take = |id: &Uuid| locked.iter().position(|found| found.job.id == *id).map(|at| locked.swap_remove(at));
+    Ok(ids.iter().map(take).collect())
 }
 
 /// Takes a job out of the dead letters. Its attempts begin anew, its fence does not: what an earlier runner of it still

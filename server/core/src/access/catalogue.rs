@@ -57,6 +57,9 @@ const PLATFORM_BINDINGS: Group = Group(Platform, "role_bindings", "People and ac
 const PLATFORM_GROUPS: Group = Group(Platform, "groups", "People and access", "users");
 const PLATFORM_TEAMS: Group = Group(Platform, "teams", "People and access", "users-round");
 const PLATFORM_ACCESS: Group = Group(Platform, "access", "People and access", "key-square");
+const PLATFORM_QUEUES: Group = Group(Platform, "queues", "Jobs", "layers");
+const PLATFORM_JOBS: Group = Group(Platform, "jobs", "Jobs", "cog");
+const PLATFORM_SCHEDULES: Group = Group(Platform, "schedules", "Installation", "history");
 const PLATFORM_AUDIT: Group = Group(Platform, "audit", "Audit", "scroll-text");
 
 const UNITS: Group = Group(BusinessUnit, "business_units", "Organization", "building-2");
@@ -170,6 +173,16 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     ),
     PLATFORM_SIGNING_KEYS.can("list", Unqualified, "List signing keys", "Read the public parts of signing keys"),
     PLATFORM_SIGNING_KEYS.can("rotate", Unqualified, "Rotate signing keys", "Make a new signing key"),
+    PLATFORM_QUEUES.can("read", Unqualified, "Read queues", "See how long jobs wait and which queues are paused"),
+    PLATFORM_QUEUES.can(
+        "manage",
+        Unqualified,
+        "Manage queues",
+        "Pause queues, run jobs first, and replay or delete failed jobs",
+    ),
+    PLATFORM_JOBS.can("delete", Unqualified, "Delete jobs", "Delete jobs that have ended, with their logs"),
+    PLATFORM_SCHEDULES.can("read", Unqualified, "Read schedules", "See what the servers do by themselves, and when"),
+    PLATFORM_SCHEDULES.can("run", Unqualified, "Run schedules", "Have a schedule of the installation run now"),
     PLATFORM_ACCESS.can(
         "explain",
         Unqualified,
@@ -230,6 +243,7 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     JOBS.can("list", Unqualified, "List jobs", "List the jobs of the business unit"),
     JOBS.can("read", Unqualified, "Read jobs", "Read a job and its steps"),
     JOBS.can("cancel", Unqualified, "Cancel jobs", "Cancel a job that has not ended"),
+    JOBS.can("replay", Unqualified, "Replay jobs", "Put a job that failed in all of its attempts back into the line"),
     JOB_LOGS.can("read", Unqualified, "Read job logs", "Read and follow what a job printed"),
     WORKSPACES.can(
         "read",
@@ -253,4 +267,5 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     OWN_DEPLOYMENTS.can("list", Own, "List own deployments", "List deployments that one created"),
     OWN_DEPLOYMENTS.can("read", Own, "Read own deployments", "Read deployments that one created"),
     OWN_JOBS.can("cancel", Own, "Cancel own jobs", "Cancel jobs of requests that one created"),
+    OWN_JOBS.can("replay", Own, "Replay own jobs", "Replay jobs of requests that one created"),
 ];
