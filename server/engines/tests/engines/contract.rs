@@ -13,6 +13,7 @@ use flagstone_engines::engine::{Engine, LogLine, Operation, Planned, Progress, R
 use flagstone_engines::error::{EngineError, ErrorClass};
 use flagstone_engines::leftover_state;
 use flagstone_engines::lines::{MAX_LINE, Overflow};
+use rustix::fs::{Mode, OFlags};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -231,8 +232,8 @@ async fn cancelling_a_plan_ends_its_processes(subject: Subject, test: &str) {
     let Some(stage) = stage(subject, test).await else { return };
     let marks = tempfile::tempdir().unwrap();
     let gate = marks.path().join("gate");
-    // Whoever reads it waits for a writer that never comes.
-    rustix::fs::mknodat(rustix::fs::CWD, &gate, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    // Whoever reads it waits for what is never written.
+    rustix::fs::mknodat(rustix::fs::CWD, &gate, rustix::fs::FileType::Fifo, Mode::RWXU, 0).unwrap();
     let mut bench = stage.bench(&Inputs { gate: gate.clone(), ..Inputs::label("one") });
     bench.job.timeouts.interrupt = Duration::from_secs(1);
     let (engine, job, log) = (stage.engine.clone(), bench.job.clone(), bench.log.clone());
@@ -240,10 +241,18 @@ async fn cancelling_a_plan_ends_its_processes(subject: Subject, test: &str) {
     let control = bench.job.job_dir.join("control");
     let plans = || fs::read_dir(&control).is_ok_and(|all| all.flatten().any(|run| is_named(&run.path(), "-plan")));
     eventually("the plan", plans).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // Without waiting it can be opened for writing only once somebody has opened it for reading.
+    let mut writer = None;
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK;
+    eventually("the read in the plan", || {
+        writer = rustix::fs::open(&gate, flags, Mode::empty()).ok();
+        writer.is_some()
+    })
+    .await;
     bench.job.cancel.cancel();
     let error = planning.await.unwrap();
     assert!(error.is_cancelled(), "{error:?}");
+    drop(writer);
     assert_eq!(processes_in(&bench.job.job_dir), Vec::<String>::new());
     // Terraform stores what it has when it is interrupted, which is nothing here.
     assert_eq!(stage.things(), 0);
